@@ -1,0 +1,59 @@
+// CSV as spreadsheets write it (RFC 4180): quotes, doubled quotes, CRLF or LF, an optional UTF-8
+// byte-order mark. Errors name the line and the column (both from 1) and the column's name.
+#ifndef NAKADACHI_COMMON_BASE_CSV_H_
+#define NAKADACHI_COMMON_BASE_CSV_H_
+
+#include <istream>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace nakadachi {
+
+struct CsvRow {
+  int line = 0;  // where the row begins, from 1
+  std::vector<std::string> cells;
+};
+
+// Reads a CSV with a header row, a row at a time: memory does not grow with the file.
+// Rules: "utf-8", "quote", "columns" (a row with another number of cells than the header),
+// "header" (a required column is missing or doubled), "truncated" (ends inside a quoted cell),
+// "too-long" (a row over 1 MiB).
+class CsvReader {
+ public:
+  // `required` columns must all be in the header; others are allowed. `name` is for messages.
+  static absl::StatusOr<CsvReader> Create(std::istream& in,
+                                          const std::vector<std::string>& required);
+
+  // False at the end of the file.
+  absl::StatusOr<bool> Next(CsvRow* row);
+
+  // The cell of a column in a row; empty where the file has no such column.
+  const std::string& Cell(const CsvRow& row, absl::string_view column) const;
+
+  // "line 3, column 2 (code)", for an error about a cell.
+  std::string Where(const CsvRow& row, absl::string_view column) const;
+
+  const std::vector<std::string>& header() const { return header_; }
+
+ private:
+  explicit CsvReader(std::istream& in) : in_(&in) {}
+  absl::StatusOr<bool> ReadRow(CsvRow* row);
+
+  std::istream* in_;
+  int line_ = 1;
+  std::vector<std::string> header_;
+};
+
+// Quotes a cell where needed.
+std::string CsvCell(absl::string_view text);
+// One row, ended by LF.
+std::string CsvLine(const std::vector<std::string>& cells);
+
+bool IsUtf8(absl::string_view text);
+
+}  // namespace nakadachi
+
+#endif  // NAKADACHI_COMMON_BASE_CSV_H_

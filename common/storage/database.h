@@ -1,0 +1,110 @@
+// A sealed RocksDB: the only includer of RocksDB. One database per municipality (or system); its
+// column families hold values sealed with AES-256-GCM-SIV under the database's own data key
+// (associated data: owner, column family, key), so that nothing on the disk can be read, moved
+// or altered unnoticed.
+#ifndef NAKADACHI_COMMON_STORAGE_DATABASE_H_
+#define NAKADACHI_COMMON_STORAGE_DATABASE_H_
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "common/crypto/crypto.h"
+#include "common/storage/key_provider.h"
+
+namespace nakadachi::storage {
+
+// How a column family is kept.
+enum class Form {
+  kSealed,  // values sealed
+  kPlain,   // values as they are: hashes and commitments that say nothing
+};
+
+struct ColumnFamily {
+  std::string name;
+  Form form = Form::kSealed;
+};
+
+// Shared by the databases of a process: block cache, write-buffer manager, rate limiter, threads.
+class Environment {
+ public:
+  // Memory for caches and write buffers together.
+  static std::shared_ptr<Environment> Create(size_t memory_budget_bytes);
+  virtual ~Environment() = default;
+};
+
+struct OpenOptions {
+  std::string path;   // folder, created where absent
+  std::string owner;  // e.g. "072028"; bound into every seal
+  std::vector<ColumnFamily> families;
+  std::shared_ptr<Environment> environment;
+  KeyProvider* key_provider = nullptr;  // outlives the database
+  Random* random = nullptr;             // outlives the database
+};
+
+class Database;
+
+// Changes that become durable together. Not thread-safe.
+class Batch {
+ public:
+  explicit Batch(const Database& database);
+  ~Batch();
+  Batch(Batch&&) noexcept;
+  Batch& operator=(Batch&&) noexcept;
+  void Put(int family, absl::string_view key, absl::string_view value);
+  void Delete(int family, absl::string_view key);
+  // Moves the changes of `other` (of the same database) behind these.
+  void Append(Batch&& other);
+  size_t bytes() const;
+
+ private:
+  friend class Database;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Thread-safe.
+class Database {
+ public:
+  // DATA_LOSS where the data key does not unwrap or a file is corrupt; FAILED_PRECONDITION where
+  // another process has it open.
+  static absl::StatusOr<std::unique_ptr<Database>> Open(const OpenOptions& options);
+  virtual ~Database() = default;
+
+  // On return the batch is on the disk (synced write-ahead log). RESOURCE_EXHAUSTED where the
+  // disk is full: nothing was written. An fsync that fails ends the process: what the disk then
+  // holds is unknown, and a retry could lie.
+  virtual absl::Status Commit(Batch&& batch) = 0;
+  // As Commit, but a crash may lose it (never part of it, never out of order).
+  virtual absl::Status CommitUnsynced(Batch&& batch) = 0;
+
+  // Absent keys give nullopt; an altered value gives DATA_LOSS, rule "seal".
+  virtual absl::StatusOr<std::optional<std::string>> Get(int family,
+                                                         absl::string_view key) const = 0;
+  // Calls `visit` in key order from `start` while keys begin with `prefix` and it returns true.
+  virtual absl::Status Scan(
+      int family, absl::string_view prefix, absl::string_view start,
+      const std::function<bool(absl::string_view key, absl::string_view value)>& visit) const = 0;
+
+  // HMAC-SHA-256 under a key derived from the data key for `purpose`, cut to 16 bytes: what a key
+  // that would identify a person is stored as.
+  virtual std::string BlindKey(absl::string_view purpose, absl::string_view value) const = 0;
+
+  // RocksDB's property, e.g. "rocksdb.total-sst-files-size", of all families; for figures.
+  virtual uint64_t SumProperty(absl::string_view property) const = 0;
+  virtual absl::Status Flush() = 0;
+  // Flushes and compacts every family; freed bytes are then free.
+  virtual absl::Status Compact() = 0;
+};
+
+// Fixed-width big-endian, so that keys sort as numbers do.
+std::string KeyU64(uint64_t value);
+uint64_t U64FromKey(absl::string_view key);
+
+}  // namespace nakadachi::storage
+
+#endif  // NAKADACHI_COMMON_STORAGE_DATABASE_H_
