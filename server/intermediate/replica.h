@@ -1,0 +1,44 @@
+// The replica (副本): what this institution holds ready to provide.
+#ifndef NAKADACHI_SERVER_INTERMEDIATE_REPLICA_H_
+#define NAKADACHI_SERVER_INTERMEDIATE_REPLICA_H_
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/base/ids.h"
+#include "nakadachi/v1/vaccination.pb.h"
+#include "server/intermediate/institution.h"
+
+namespace nakadachi::intermediate {
+
+// The rules of a set, pure: known item slug, record ids unique, field lengths and forms
+// (vaccination.proto). INVALID_ARGUMENT with field and rule.
+absl::Status CheckReplicaSet(const v1::ReplicaSet& set);
+
+// Thread-safe; writes are durable on return.
+class Replica {
+ public:
+  explicit Replica(Institution* institution) : institution_(institution) {}
+
+  struct Entry {
+    AddresseeNumber person;
+    v1::ReplicaSet set;
+  };
+  // One synced commit for all that are in order; a status an entry. FAILED_PRECONDITION, rule
+  // "stale-version", where what is held is newer (or as new and different).
+  std::vector<absl::Status> Register(const std::vector<Entry>& entries);
+
+  // The sets held under the items, in their order; those not held are left out.
+  absl::StatusOr<std::vector<v1::ReplicaSet>> Read(const AddresseeNumber& person,
+                                                   const std::vector<std::string>& items);
+
+ private:
+  Institution* institution_;
+  absl::Mutex mutex_;
+};
+
+}  // namespace nakadachi::intermediate
+
+#endif  // NAKADACHI_SERVER_INTERMEDIATE_REPLICA_H_

@@ -1,0 +1,53 @@
+// The requesting half of an exchange: a staff member's question in, a verified and receipted
+// answer out.
+#ifndef NAKADACHI_SERVER_INTERMEDIATE_REQUESTER_H_
+#define NAKADACHI_SERVER_INTERMEDIATE_REQUESTER_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "nakadachi/v1/intermediate.pb.h"
+#include "server/intermediate/code_book.h"
+#include "server/intermediate/directory_follower.h"
+#include "server/intermediate/institution.h"
+#include "server/intermediate/links.h"
+#include "server/intermediate/outbox.h"
+
+namespace nakadachi::intermediate {
+
+struct RequesterParts {
+  Institution* institution = nullptr;
+  CodeBook* codes = nullptr;
+  Outbox* outbox = nullptr;
+  DirectoryFollower* follower = nullptr;
+  BrokerLink* broker = nullptr;
+  PeerLink* peers = nullptr;
+};
+
+// Thread-safe. Each exchange's state is durable; open ones are resumed when opened and go on
+// after broken connections with a growing pause, asking nothing twice (same Query, same Permit).
+class Requester {
+ public:
+  static absl::StatusOr<std::unique_ptr<Requester>> Open(const RequesterParts& parts);
+  virtual ~Requester() = default;
+
+  // `done` once the exchange is final, awaits review, or is refused. Errors (nothing recorded):
+  // INVALID_ARGUMENT with the field; NOT_FOUND "no-linkage-code"; FAILED_PRECONDITION
+  // "request-id-reused".
+  virtual void Query(const v1::QueryRequest& request, Answer<v1::QueryResponse> done) = 0;
+  // NOT_FOUND "request-id".
+  virtual absl::StatusOr<v1::QueryResponse> GetExchange(const std::string& request_id) = 0;
+  // A provider's final answer after review. The Receipt is recorded before this answers.
+  virtual void Receive(const v1::DeliverRequest& delivery,
+                       const std::function<bool(const LocalGovernmentCode&)>& may_speak_for,
+                       Answer<v1::Recorded> receipt) = 0;
+  virtual uint64_t open_exchanges() const = 0;
+  // Marks exchanges LAPSED whose permit's validity ended without a final answer.
+  virtual absl::Status Sweep() = 0;
+  virtual void Shutdown() = 0;
+};
+
+}  // namespace nakadachi::intermediate
+
+#endif  // NAKADACHI_SERVER_INTERMEDIATE_REQUESTER_H_
