@@ -20,14 +20,16 @@ struct CsvRow {
 // Reads a CSV with a header row, a row at a time: memory does not grow with the file.
 // Rules: "utf-8", "quote", "columns" (a row with another number of cells than the header),
 // "header" (a required column is missing or doubled), "truncated" (ends inside a quoted cell),
-// "too-long" (a row over 1 MiB).
+// "too-long" (cells of a row over 1 MiB), and DATA_LOSS "read". A row's line is where it begins.
+// Lines without a character between rows are passed over.
 class CsvReader {
  public:
-  // `required` columns must all be in the header; others are allowed. `name` is for messages.
+  // `required` columns must all be in the header; others are allowed. `in` outlives the
+  // reader, which reads ahead of the rows it has returned.
   static absl::StatusOr<CsvReader> Create(std::istream& in,
                                           const std::vector<std::string>& required);
 
-  // False at the end of the file.
+  // False at the end of the file. After an error nothing more can be read from the row.
   absl::StatusOr<bool> Next(CsvRow* row);
 
   // The cell of a column in a row; empty where the file has no such column.
@@ -41,8 +43,20 @@ class CsvReader {
  private:
   explicit CsvReader(std::istream& in) : in_(&in) {}
   absl::StatusOr<bool> ReadRow(CsvRow* row);
+  absl::StatusOr<bool> ReadCell(const CsvRow& row, std::string* cell, size_t* room);
+  absl::Status ReadQuoted(const CsvRow& row, std::string* cell, size_t* room);
+  absl::Status CellError(const CsvRow& row, absl::string_view rule,
+                         absl::string_view message) const;
+  size_t ColumnIndex(absl::string_view column) const;  // the header's size where there is none
+  void SkipBlankLines();
+  void EndLine(int c);
+  int Get();
+  int Peek();
+  void Fill();
 
   std::istream* in_;
+  std::string block_;  // bytes read ahead, used up to position_
+  size_t position_ = 0;
   int line_ = 1;
   std::vector<std::string> header_;
 };

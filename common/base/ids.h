@@ -3,7 +3,7 @@
 // Public identifiers print with ToString(). Identifiers of persons do not print: their content
 // is read with Reveal(), a name to grep for, and must reach no log and no error text.
 // Errors are INVALID_ARGUMENT with the field that the caller names and one of the rules
-// "length", "digits", "check-digit", "hex", "prefecture", "characters".
+// "length", "digits", "check-digit", "hex", "prefecture".
 #ifndef NAKADACHI_COMMON_BASE_IDS_H_
 #define NAKADACHI_COMMON_BASE_IDS_H_
 
@@ -77,7 +77,8 @@ class IndividualNumber : public ids_internal::TextId<IndividualNumber> {
   using TextId::TextId;
 };
 
-// How a resident code is checked. The official rule is not published, so it can be configured.
+// How a resident code is checked. The official rule is not published, so it can be configured:
+// ten weights, none negative, and a modulus above zero; anything else is a broken invariant.
 struct ResidentCodeRule {
   std::vector<int> weights = {5, 4, 3, 2, 7, 6, 5, 4, 3, 2};  // over the first ten digits
   int modulus = 11;     // check digit = modulus - (sum mod modulus), taken mod 10
