@@ -162,6 +162,7 @@ absl::StatusOr<bool> CsvReader::ReadCell(const CsvRow& row, std::string* cell, s
   }
   while (true) {
     const int c = Get();
+    if (c != kEnd && (*room)-- == 0) return CellError(row, "too-long", "the row is over 1 MiB");
     if (c == ',') return true;
     if (c == '\n' || c == '\r') {
       EndLine(c);
@@ -170,8 +171,6 @@ absl::StatusOr<bool> CsvReader::ReadCell(const CsvRow& row, std::string* cell, s
     if (c == kEnd) return false;
     if (quoted) return CellError(row, "quote", "must end at its closing quote");
     if (c == '"') return CellError(row, "quote", "a quote stands inside an unquoted cell");
-    if (*room == 0) return CellError(row, "too-long", "the row is over 1 MiB");
-    --*room;
     cell->push_back(static_cast<char>(c));
   }
 }
@@ -184,8 +183,7 @@ absl::Status CsvReader::ReadQuoted(const CsvRow& row, std::string* cell, size_t*
     if (c == '"' && Peek() != '"') return absl::OkStatus();
     if (c == '"') Get();
     if (c == '\n') ++line_;
-    if (*room == 0) return CellError(row, "too-long", "the row is over 1 MiB");
-    --*room;
+    if ((*room)-- == 0) return CellError(row, "too-long", "the row is over 1 MiB");
     cell->push_back(static_cast<char>(c));
   }
 }

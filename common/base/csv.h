@@ -20,7 +20,7 @@ struct CsvRow {
 // Reads a CSV with a header row, a row at a time: memory does not grow with the file.
 // Rules: "utf-8", "quote", "columns" (a row with another number of cells than the header),
 // "header" (a required column is missing or doubled), "truncated" (ends inside a quoted cell),
-// "too-long" (cells of a row over 1 MiB), and DATA_LOSS "read". A row's line is where it begins.
+// "too-long" (a row over 1 MiB), and DATA_LOSS "read". A row's line is where it begins.
 // Lines without a character between rows are passed over.
 class CsvReader {
  public:

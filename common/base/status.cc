@@ -48,7 +48,7 @@ absl::Status UnderField(absl::string_view prefix, const absl::Status& status) {
   const FieldRule old = GetFieldRule(status);
   const std::string field = Join(prefix, old.field);
   absl::string_view message = status.message();
-  if (!old.field.empty()) absl::ConsumePrefix(&message, absl::StrCat(old.field, ": "));
+  absl::ConsumePrefix(&message, absl::StrCat(old.field, ": "));
   absl::Status result(status.code(), absl::StrCat(field, ": ", message));
   status.ForEachPayload([&result](absl::string_view url, const absl::Cord& payload) {
     result.SetPayload(url, payload);
