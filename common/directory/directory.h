@@ -78,6 +78,8 @@ class Directory final : public ledger::KeySource {
   // ledger::KeySource
   std::vector<Ed25519PublicKey> KeysAt(const Author& author, int64_t time_ms) const override;
   bool Knows(const Author& author) const override;
+  bool RevokedAt(const Author& author, const Ed25519PublicKey& key,
+                 int64_t time_ms) const override;
 
  private:
   absl::Status CheckLocked(const v1::Statement& statement,

@@ -41,6 +41,8 @@ struct Options {
   LedgerStore* store = nullptr;            // outlives the ledger
   Clock* clock = nullptr;                  // outlives the ledger
   size_t max_batch = 1024;                 // statements in one commit
+  // Keys that `key` has replaced: the stored checkpoint may still be signed by one of them.
+  std::vector<Ed25519PublicKey> previous_keys;
 };
 
 // Thread-safe. Destruction waits for what is queued.
@@ -62,8 +64,8 @@ class Ledger {
   virtual void Append(Prepared prepared, AlsoWrite also, Done done) = 0;
   // Waits for the append.
   absl::StatusOr<v1::Recorded> AppendAndWait(Prepared prepared, AlsoWrite also = nullptr);
-  // Several statements that must stand in one commit, in order; for directories and tests.
-  virtual void Shutdown() = 0;  // refuses new appends, finishes queued ones
+  // Refuses new appends and returns when the queued ones are done. Not to be called from `done`.
+  virtual void Shutdown() = 0;
 
   // The statement again, with its proof against the newest checkpoint. OUT_OF_RANGE, or NOT_FOUND
   // with rule "erased".

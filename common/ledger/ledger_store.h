@@ -53,9 +53,12 @@ struct LedgerCommit {
 class LedgerStore {
  public:
   virtual ~LedgerStore() = default;
+  // An empty batch that LedgerCommit::also may carry. By any thread.
+  virtual storage::Batch NewBatch() = 0;
   // nullopt: an empty ledger.
   virtual absl::StatusOr<std::optional<StoredHead>> ReadHead() = 0;
-  // All of it or nothing; durable on return. On an error nothing was written.
+  // All of it or nothing; durable on return. On an error nothing was written. FAILED_PRECONDITION
+  // where `first_index` is not the size of the stored head: another writer was here.
   virtual absl::Status Commit(LedgerCommit&& commit) = 0;
   virtual absl::StatusOr<StoredEntry> ReadEntry(uint64_t index) = 0;
   // Visits entries [start, end) in order while `visit` returns true.
@@ -77,7 +80,7 @@ struct LedgerFamilies {
 std::unique_ptr<LedgerStore> MakeRocksLedgerStore(storage::Database* database,
                                                   const LedgerFamilies& families);
 
-// In memory, for tests; can be told to fail.
+// In memory, for tests. memory_ledger_store.h has the class itself, which can be told to fail.
 std::unique_ptr<LedgerStore> MakeMemoryLedgerStore();
 
 }  // namespace nakadachi::ledger

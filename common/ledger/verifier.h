@@ -31,6 +31,10 @@ class KeySource {
   // Empty where the author is unknown or had no valid key at that time.
   virtual std::vector<Ed25519PublicKey> KeysAt(const Author& author, int64_t time_ms) const = 0;
   virtual bool Knows(const Author& author) const = 0;
+  // True where the author's key is revoked from `time_ms` or earlier. A key that only expired is
+  // not: what it signed in its time stays good.
+  virtual bool RevokedAt(const Author& author, const Ed25519PublicKey& key,
+                         int64_t time_ms) const = 0;
 };
 
 // Thread-safe. Keeps the checkpoints it has verified, by (key, digest of the note), so that a

@@ -52,6 +52,8 @@ class Database;
 class Batch {
  public:
   explicit Batch(const Database& database);
+  // Of no database: takes nothing up, stays empty. For ledgers that are kept elsewhere.
+  Batch() noexcept;
   ~Batch();
   Batch(Batch&&) noexcept;
   Batch& operator=(Batch&&) noexcept;
