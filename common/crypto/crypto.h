@@ -32,6 +32,9 @@ bool ConstantTimeEqual(absl::string_view a, absl::string_view b);
 Hash Sha256(absl::string_view a, absl::string_view b = {}, absl::string_view c = {},
             absl::string_view d = {});
 
+// Overwrites, then empties: for copies of secrets that other libraries made.
+void Wipe(std::string* bytes);
+
 // Bytes that are wiped when they go. Read only through Expose(), a name to grep for.
 class Secret {
  public:
