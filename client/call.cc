@@ -1,0 +1,35 @@
+#include "client/call.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <algorithm>
+
+#include "absl/time/clock.h"
+#include "common/rpc/status_mapping.h"
+
+namespace nakadachi::client {
+namespace {
+
+bool MayHelpToRetry(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+}
+
+}  // namespace
+
+absl::Status Call(absl::string_view method, const RetryPolicy& policy,
+                  const std::function<grpc::Status(grpc::ClientContext&)>& attempt) {
+  const bool idempotent = IsIdempotent(method);
+  const absl::Time give_up = absl::Now() + policy.keep_trying;
+  absl::Duration pause = policy.first_pause;
+  while (true) {
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(absl::Now() + policy.deadline));
+    const absl::Status status = rpc::FromGrpc(attempt(context));
+    if (status.ok() || !idempotent || !MayHelpToRetry(status)) return status;
+    if (absl::Now() + pause > give_up) return status;
+    absl::SleepFor(pause);
+    pause = std::min(pause * 2, policy.longest_pause);
+  }
+}
+
+}  // namespace nakadachi::client
