@@ -20,17 +20,24 @@ namespace nakadachi::rpc {
 struct ServerOptions {
   std::string address;  // "127.0.0.1:0" binds any port
   TlsMaterial tls;
-  std::vector<grpc::Service*> services;  // outlive the server
-  bool health_and_reflection = false;    // operator's and terminal listeners
-  int max_concurrent_streams = 1024;     // a connection
+  std::vector<grpc::Service*> services;   // outlive the server
+  bool health_and_reflection = false;     // operator's and terminal listeners
+  int max_concurrent_streams = 1024;      // a connection
+  double max_calls_per_second = 100'000;  // a peer's certificate
 };
 
+// Thread-safe.
 class Server {
  public:
+  // FAILED_PRECONDITION, rule "listen", where the address is taken or cannot be bound, or
+  // certificate and key do not fit together.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options);
-  virtual ~Server() = default;  // as Shutdown with one second
+  // As Shutdown with a grace of one second.
+  virtual ~Server() = default;
   virtual int port() const = 0;
-  // Refuses new calls, cancels those still running after `grace`, returns when all are finished.
+  // Refuses new calls, cancels those still running after `grace`, returns when all are finished:
+  // streams of stream_server.h at once, unary calls when their handler answers. Answers that a
+  // stream still waits for may come later and are dropped.
   virtual void Shutdown(absl::Duration grace) = 0;
 };
 

@@ -13,6 +13,10 @@ class Status;
 
 namespace nakadachi::rpc {
 
+// A code keeps its number and a text its words (cut to 2 KiB; "(text is not UTF-8)" where it is
+// not); the pair of FieldError arrives as it was. A code that absl does not know becomes UNKNOWN;
+// other details are dropped. Bytes that are no google.rpc.Status, or one of OK, become INTERNAL,
+// rule "encoding". Thread-safe.
 grpc::Status ToGrpc(const absl::Status& status);
 absl::Status FromGrpc(const grpc::Status& status);
 
