@@ -144,12 +144,15 @@ absl::StatusOr<bool> CsvReader::ReadRow(CsvRow* row) {
                       "the file cannot be read further");
   }
   size_t room = kMaxRowBytes;
+  absl::Status encoding;
   for (bool more = true; more;) {
     std::string cell;
     NAKADACHI_ASSIGN_OR_RETURN(more, ReadCell(*row, &cell, &room));
-    if (!IsUtf8(cell)) return CellError(*row, "utf-8", "must be UTF-8");
+    if (encoding.ok() && !IsUtf8(cell)) encoding = CellError(*row, "utf-8", "must be UTF-8");
     row->cells.push_back(std::move(cell));
   }
+  // Only now, so that the next row can be read.
+  NAKADACHI_RETURN_IF_ERROR(encoding);
   return true;
 }
 

@@ -29,7 +29,8 @@ class CsvReader {
   static absl::StatusOr<CsvReader> Create(std::istream& in,
                                           const std::vector<std::string>& required);
 
-  // False at the end of the file. After an error nothing more can be read from the row.
+  // False at the end of the file. After "columns" and "utf-8" the next row can be read; any other
+  // error is the last.
   absl::StatusOr<bool> Next(CsvRow* row);
 
   // The cell of a column in a row; empty where the file has no such column.

@@ -4,9 +4,12 @@
 #ifndef NAKADACHI_COMMON_PERMISSION_PERMISSION_LIST_H_
 #define NAKADACHI_COMMON_PERMISSION_PERMISSION_LIST_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/civil_time.h"
@@ -28,19 +31,32 @@ struct Row {
   std::string note;
 };
 
+// Immutable once parsed, so safe to read from any thread.
 class PermissionList {
  public:
-  // Errors name line and column; rules: those of CsvReader, "category", "slug", "date",
-  // "date-order", "duplicate", "empty". All problems are found, the first is returned;
-  // `problems`, where given, receives every one.
+  // Errors name line and column; rules: those of CsvReader and
+  //   "empty"       a cell that must be filled, or a list without rows
+  //   "slug"        procedure and item: a-z, 0-9 and single hyphens, from a letter, at most 64
+  //   "category"    not one of Categories()
+  //   "date"        not a day of the calendar written YYYY-MM-DD
+  //   "date-order"  ends before it begins
+  //   "duplicate"   same procedure, basis, categories and item as a row in force at the same time
+  // All problems are found, as far as the CSV can be read; the first is returned; `problems`,
+  // where given, receives the text of every one, in the order of the lines.
   static absl::StatusOr<PermissionList> Parse(absl::string_view csv,
                                               std::vector<std::string>* problems = nullptr);
   const std::vector<Row>& rows() const { return rows_; }
+  // Indices in rows() of those that name the procedure, in order.
+  const std::vector<uint32_t>& RowsOf(absl::string_view procedure) const;
   bool HasProcedure(absl::string_view procedure) const;
   bool HasItem(absl::string_view item) const;
 
  private:
+  explicit PermissionList(std::vector<Row> rows);
+
   std::vector<Row> rows_;
+  absl::flat_hash_map<std::string, std::vector<uint32_t>> by_procedure_;
+  absl::flat_hash_set<std::string> items_;
 };
 
 // The categories that a row may name, e.g. "municipality" (市町村長), "prefecture" (都道府県知事).
@@ -55,21 +71,24 @@ struct Question {
   absl::CivilDay date;  // in Japan (UTC+9)
 };
 
+// Why an item is or is not permitted. The first that holds, in this order:
 enum class Verdict {
-  kPermitted,
   kUnknownProcedure,  // no row at all names the procedure
   kUnknownItem,       // no row at all names the item
-  kWrongRequester,    // the procedure is another authority's
-  kWrongProvider,     // that authority does not provide the item for this procedure
-  kWrongItem,         // the procedure does not cover the item
-  kNotInForce,        // a row fits, but not at this date
+  kWrongRequester,    // no row lets this requester ask for the procedure
+  kWrongItem,         // no such row covers the item
+  kWrongProvider,     // no such row names this provider
+  kNotInForce,        // a row fits, but none at this date
+  kPermitted,
 };
 absl::string_view VerdictName(Verdict verdict);  // "permitted", "not-in-force", …
 
 struct ItemDecision {
   std::string item;
   Verdict verdict;
-  const Row* row = nullptr;  // the row that permits, or that came nearest; in the list
+  // The row that permits; else of those that fit up to the verdict the one in force nearest to
+  // the date; the earlier in the list where two are equal. None for the unknown. In the list.
+  const Row* row = nullptr;
 };
 struct Decision {
   bool permitted = false;
@@ -79,13 +98,14 @@ struct Decision {
   Verdict verdict = Verdict::kPermitted;
 };
 
-// Permitted only if every item is. Deterministic; the list outlives the decision.
+// Permitted only if every item is, and there is one; no item at all is kUnknownItem.
+// Deterministic; the list outlives the decision. Takes time with the rows of one procedure only.
 Decision Decide(const PermissionList& list, const Question& question);
 
-// The civil day in Japan of a Unix time in ms.
+// The civil day in Japan (UTC+9, without summer time) of a Unix time in ms.
 absl::CivilDay JapanDay(int64_t time_ms);
 
-// A readable account of a decision, one line an item.
+// A readable account of a decision, one line an item, each ended by LF.
 std::string Explain(const PermissionList& list, const Question& question);
 
 struct ListDifference {

@@ -147,6 +147,18 @@ TEST(CsvReaderTest, RowsBeforeAnErrorAreRead) {
   EXPECT_THAT(result.rows, ElementsAre(ElementsAre("a", "b"), ElementsAre("1", "2")));
 }
 
+TEST(CsvReaderTest, ReadsOnAfterARowThatDoesNotFit) {
+  std::istringstream in("a,b\n1\n2,\xFF\n\xFF,\xFF,\xFF\n3,4\n");
+  auto reader = CsvReader::Create(in, {});
+  ASSERT_TRUE(reader.ok());
+  CsvRow row;
+  EXPECT_EQ(GetFieldRule(reader->Next(&row).status()).rule, "columns");
+  EXPECT_EQ(GetFieldRule(reader->Next(&row).status()).field, "line 3, column 2 (b)");
+  EXPECT_EQ(GetFieldRule(reader->Next(&row).status()).field, "line 4, column 1 (a)");
+  ASSERT_TRUE(*reader->Next(&row));
+  EXPECT_THAT(row.cells, ElementsAre("3", "4"));
+}
+
 TEST(CsvReaderTest, FindsCellsByColumn) {
   std::istringstream in("code,other,name\n072028,x,会津若松市\n");
   auto reader = CsvReader::Create(in, {"name", "code"});
