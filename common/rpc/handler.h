@@ -2,7 +2,7 @@
 //
 // gRPC runs handlers of the callback API on the two threads that also poll its sockets. A handler
 // that waits (disk, locks held over disk, another server) therefore goes through RunBlocking, or
-// keeps `context->DefaultReactor()` and finishes it from the callback that brings its result.
+// answers from the callback that brings its result (unary_server.h, stream_server.h).
 #ifndef NAKADACHI_COMMON_RPC_HANDLER_H_
 #define NAKADACHI_COMMON_RPC_HANDLER_H_
 

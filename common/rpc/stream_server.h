@@ -15,33 +15,25 @@
 
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "common/rpc/answer.h"
 #include "common/rpc/status_mapping.h"
 
 namespace nakadachi::rpc {
 
-// Called exactly once a request, from any thread, within the handler or later, also after the
-// stream or the server has ended: the answer is dropped then. An error travels in `error`.
-template <typename Response>
-using StreamAnswer = std::function<void(absl::StatusOr<Response>)>;
-
-// Called for one request of a stream at a time, on a thread of gRPC: does not block.
-template <typename Request, typename Response>
-using StreamHandler = std::function<void(Request, StreamAnswer<Response>)>;
-
-// Back-pressure: nothing is read while `max_in_flight` requests have been read and their answers
-// not yet written. Ends with OK after the client's half-close once all are answered, at once on
-// cancellation, deadline or shutdown, whether or not answers are still to come.
+// The handler gets one request of a stream at a time. Back-pressure: nothing is read while
+// `max_in_flight` requests have been read and their answers not yet written. Ends with OK after the
+// client's half-close once all are answered, at once on cancellation, deadline or shutdown, whether
+// or not answers are still to come.
 template <typename Request, typename Response>
 class StreamServer final : public grpc::ServerBidiReactor<Request, Response> {
  public:
-  using Handler = StreamHandler<Request, Response>;
+  using Handler = rpc::AnsweringHandler<Request, Response>;
 
   static grpc::ServerBidiReactor<Request, Response>* Start(Handler handler, int max_in_flight) {
     auto stream =
@@ -94,12 +86,12 @@ class StreamServer final : public grpc::ServerBidiReactor<Request, Response> {
     }
     const uint64_t tag = request_.tag();
     handler_(std::move(request_), [self = self_, tag](absl::StatusOr<Response> response) {
-      self->Answer(tag, std::move(response));
+      self->Take(tag, std::move(response));
     });
     request_ = Request();
   }
 
-  void Answer(uint64_t tag, absl::StatusOr<Response> result) {
+  void Take(uint64_t tag, absl::StatusOr<Response> result) {
     Response response;
     if (result.ok()) {
       response = *std::move(result);
@@ -160,7 +152,7 @@ class StreamServer final : public grpc::ServerBidiReactor<Request, Response> {
 };
 
 template <typename Request, typename Response>
-grpc::ServerBidiReactor<Request, Response>* ServeStream(StreamHandler<Request, Response> handler,
+grpc::ServerBidiReactor<Request, Response>* ServeStream(AnsweringHandler<Request, Response> handler,
                                                         int max_in_flight = 256) {
   return StreamServer<Request, Response>::Start(std::move(handler), max_in_flight);
 }
