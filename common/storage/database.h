@@ -2,6 +2,11 @@
 // column families hold values sealed with AES-256-GCM-SIV under the database's own data key
 // (associated data: owner, column family, key), so that nothing on the disk can be read, moved
 // or altered unnoticed.
+//
+// A sealed value is stored as nonce (8 bytes) || ciphertext || tag (16). The nonce counts up from
+// a random start drawn per batch, and is followed by four zero bytes: 64 bits repeat only after
+// some 2^32 batches, and what GCM-SIV then reveals is no more than that the same value was stored
+// twice under the same key. A random number per value would cost as much as the sealing.
 #ifndef NAKADACHI_COMMON_STORAGE_DATABASE_H_
 #define NAKADACHI_COMMON_STORAGE_DATABASE_H_
 
@@ -47,6 +52,7 @@ struct OpenOptions {
 };
 
 class Database;
+class DatabaseImpl;
 
 // Changes that become durable together. Not thread-safe.
 class Batch {
@@ -64,7 +70,7 @@ class Batch {
   size_t bytes() const;
 
  private:
-  friend class Database;
+  friend class DatabaseImpl;
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -1,0 +1,105 @@
+#include "common/storage/environment.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/env.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/rate_limiter.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_buffer_manager.h>
+#include <sys/resource.h>
+
+namespace nakadachi::storage {
+namespace {
+
+constexpr size_t kMiB = size_t{1} << 20;
+
+// Background writes in bursts of this leave the disk to the commits' syncs in between.
+constexpr int64_t kBackgroundBytesPerSecond = 256 * static_cast<int64_t>(kMiB);
+
+// Hundreds of databases need more descriptors than the usual soft limit gives.
+void RaiseOpenFileLimit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  // Where it cannot be raised, opening a file fails with its own error.
+  static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
+}
+
+std::shared_ptr<rocksdb::TableFactory> MakeTableFactory(std::shared_ptr<rocksdb::Cache> cache) {
+  rocksdb::BlockBasedTableOptions options;
+  options.block_cache = std::move(cache);
+  options.block_size = 8 << 10;
+  options.format_version = 5;
+  options.checksum = rocksdb::kXXH3;
+  options.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  // Indexes and filters count against the budget, too.
+  options.cache_index_and_filter_blocks = true;
+  options.cache_index_and_filter_blocks_with_high_priority = true;
+  options.pin_l0_filter_and_index_blocks_in_cache = true;
+  return std::shared_ptr<rocksdb::TableFactory>(rocksdb::NewBlockBasedTableFactory(options));
+}
+
+}  // namespace
+
+RocksEnvironment::RocksEnvironment(size_t memory_budget_bytes) {
+  RaiseOpenFileLimit();
+  rocksdb::LRUCacheOptions cache;
+  cache.capacity = memory_budget_bytes;
+  cache.high_pri_pool_ratio = 0.25;
+  cache_ = rocksdb::NewLRUCache(cache);
+  // Charged to the cache: half of the budget at most is write buffers.
+  write_buffers_ = std::make_shared<rocksdb::WriteBufferManager>(memory_budget_bytes / 2, cache_);
+  rate_limiter_.reset(rocksdb::NewGenericRateLimiter(kBackgroundBytesPerSecond));
+  table_factory_ = MakeTableFactory(cache_);
+  rocksdb::Env* const threads = rocksdb::Env::Default();
+  threads->SetBackgroundThreads(1, rocksdb::Env::HIGH);  // flushes
+  threads->SetBackgroundThreads(1, rocksdb::Env::LOW);   // compactions
+}
+
+rocksdb::DBOptions RocksEnvironment::DatabaseOptions(rocksdb::Env* env) const {
+  rocksdb::DBOptions options;
+  options.env = env;
+  options.create_missing_column_families = true;
+
+  options.paranoid_checks = true;
+  // CheckWals has blanked what was torn; nothing else is tolerated.
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kAbsoluteConsistency;
+
+  options.write_buffer_manager = write_buffers_;
+  options.rate_limiter = rate_limiter_;
+  options.bytes_per_sync = kMiB;
+  options.max_total_wal_size = 64 * kMiB;
+  options.max_background_jobs = 2;
+  options.max_file_opening_threads = 1;
+  options.max_open_files = 64;
+  options.avoid_unnecessary_blocking_io = true;
+
+  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  options.max_log_file_size = kMiB;
+  options.keep_log_file_num = 2;
+  options.stats_dump_period_sec = 0;
+  options.stats_persist_period_sec = 0;
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions RocksEnvironment::FamilyOptions() const {
+  rocksdb::ColumnFamilyOptions options;
+  options.table_factory = table_factory_;
+  // Sealed values and hashes do not compress.
+  options.compression = rocksdb::kNoCompression;
+  options.bottommost_compression = rocksdb::kNoCompression;
+  options.write_buffer_size = 16 * kMiB;
+  // What an all but empty family costs; RocksDB's own value is 1 MiB.
+  options.arena_block_size = 32 << 10;
+  options.max_write_buffer_number = 3;
+  options.target_file_size_base = 32 * kMiB;
+  options.max_bytes_for_level_base = 128 * kMiB;
+  options.level_compaction_dynamic_level_bytes = true;
+  return options;
+}
+
+std::shared_ptr<Environment> Environment::Create(size_t memory_budget_bytes) {
+  return std::make_shared<RocksEnvironment>(memory_budget_bytes);
+}
+
+}  // namespace nakadachi::storage

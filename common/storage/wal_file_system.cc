@@ -1,0 +1,221 @@
+#include "common/storage/wal_file_system.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/check.h"
+#include "common/storage/wal_format.h"
+
+namespace nakadachi::storage {
+namespace {
+
+using rocksdb::IODebugContext;
+using rocksdb::IOOptions;
+using rocksdb::IOStatus;
+
+// More than this at once is allocated, but not filled with zeros: the metadata of a large commit
+// costs little beside the commit itself.
+constexpr uint64_t kLargestFill = 4 * kWalExtent;
+
+[[noreturn]] void DiskFailed(const char* doing, int error) {
+  const std::string message =
+      absl::StrCat("write-ahead log: cannot ", doing, ": ", std::strerror(error),
+                   "; what the disk holds is unknown, hence the end");
+  CheckFailed(__FILE__, __LINE__, message.c_str());
+}
+
+bool IsFull(int error) { return error == ENOSPC || error == EDQUOT || error == EFBIG; }
+
+// 0 or the error.
+int WriteAt(int fd, const char* data, size_t size, uint64_t offset) {
+  while (size > 0) {
+    const ssize_t n = ::pwrite(fd, data, size, static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno;
+    data += n;
+    size -= static_cast<size_t>(n);
+    offset += static_cast<uint64_t>(n);
+  }
+  return 0;
+}
+
+int FillWithZeros(int fd, uint64_t start, uint64_t end) {
+  static constexpr std::array<char, kWalExtent> kZeros{};
+  for (uint64_t at = start; at < end; at += kZeros.size()) {
+    const size_t size = static_cast<size_t>(std::min<uint64_t>(kZeros.size(), end - at));
+    if (const int error = WriteAt(fd, kZeros.data(), size, at); error != 0) return error;
+  }
+  return 0;
+}
+
+int Allocate(int fd, uint64_t start, uint64_t end) {
+  if (end - start > kLargestFill) {
+    const int result = ::fallocate(fd, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(start),
+                                   static_cast<off_t>(end - start));
+    if (result == 0) return 0;
+    if (errno != EOPNOTSUPP) return errno;
+  }
+  return FillWithZeros(fd, start, end);
+}
+
+uint64_t RoundUp(uint64_t size) { return (size + kWalExtent - 1) / kWalExtent * kWalExtent; }
+
+int OpenFile(const std::string& path) {
+  int fd;
+  do {
+    fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  } while (fd < 0 && errno == EINTR);
+  return fd;
+}
+
+IOStatus OpenError(const std::string& path, int error) {
+  return IsFull(error) ? IOStatus::NoSpace(path, std::strerror(error))
+                       : IOStatus::IOError(path, std::strerror(error));
+}
+
+}  // namespace
+
+class WalFile final : public rocksdb::FSWritableFile {
+ public:
+  WalFile(WalFileSystem* system, WalFileSystem::Space space) : system_(system), space_(space) {}
+  ~WalFile() override {
+    absl::MutexLock lock(&system_->mutex_);
+    Forget();
+  }
+
+  // Brings in the overload with verification information.
+  using FSWritableFile::Append;
+  IOStatus Append(const rocksdb::Slice& data, const IOOptions&, IODebugContext*) override {
+    absl::MutexLock lock(&system_->mutex_);
+    const uint64_t end = space_.position + data.size();
+    // Reserve has made room; only what RocksDB writes of its own accord has to find it here.
+    if (end > space_.size && !system_->Grow(space_, end)) DiskFailed("extend it", ENOSPC);
+    if (const int error = WriteAt(space_.fd, data.data(), data.size(), space_.position); error != 0)
+      DiskFailed("write to it", error);
+    space_.position = end;
+    return IOStatus::OK();
+  }
+
+  // Not under the lock: the commits that queue up meanwhile form the next group.
+  IOStatus Sync(const IOOptions&, IODebugContext*) override {
+    const WalFileSystem::Space space = Snapshot();
+    if (::fdatasync(space.fd) != 0) DiskFailed("sync it", errno);
+    absl::MutexLock lock(&system_->mutex_);
+    synced_ = std::max(synced_, space.position);
+    return IOStatus::OK();
+  }
+  bool IsSyncThreadSafe() const override { return true; }
+
+  IOStatus Flush(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
+
+  IOStatus Close(const IOOptions&, IODebugContext*) override {
+    absl::MutexLock lock(&system_->mutex_);
+    Forget();
+    return IOStatus::OK();
+  }
+
+  uint64_t GetFileSize(const IOOptions&, IODebugContext*) override { return Snapshot().position; }
+
+ private:
+  friend class WalFileSystem;
+
+  WalFileSystem::Space Snapshot() {
+    absl::MutexLock lock(&system_->mutex_);
+    return space_;
+  }
+
+  void SyncRest() {
+    if (synced_ == space_.position) return;
+    if (::fdatasync(space_.fd) != 0) DiskFailed("sync it", errno);
+    synced_ = space_.position;
+  }
+
+  void Forget() {
+    if (system_->current_ == this) system_->current_ = nullptr;
+    if (space_.fd >= 0) ::close(std::exchange(space_.fd, -1));
+  }
+
+  WalFileSystem* const system_;
+  WalFileSystem::Space space_;
+  uint64_t synced_ = 0;
+};
+
+WalFileSystem::WalFileSystem(std::string folder)
+    : FileSystemWrapper(FileSystem::Default()),
+      folder_(std::move(folder)),
+      spare_path_(absl::StrCat(folder_, "/", kSpareWal)) {}
+
+WalFileSystem::~WalFileSystem() {
+  if (spare_.fd < 0) return;
+  ::close(spare_.fd);
+  ::unlink(spare_path_.c_str());
+}
+
+// The length is set before anything is written behind the old one and taken back where there is
+// no room, so that it is a multiple of kWalExtent at every instant.
+bool WalFileSystem::Grow(Space& space, uint64_t needed) {
+  const uint64_t size = RoundUp(needed);
+  if (size <= space.size) return true;
+  int error = ::ftruncate(space.fd, static_cast<off_t>(size)) == 0 ? 0 : errno;
+  if (error == 0) error = Allocate(space.fd, space.size, size);
+  if (error == 0) {
+    space.size = size;
+    return true;
+  }
+  if (!IsFull(error)) DiskFailed("extend it", error);
+  if (::ftruncate(space.fd, static_cast<off_t>(space.size)) != 0 && !IsFull(errno))
+    DiskFailed("shorten it", errno);
+  return false;
+}
+
+bool WalFileSystem::OpenSpare() {
+  if (spare_.fd >= 0) return true;
+  spare_ = Space{OpenFile(spare_path_), 0, 0};
+  return spare_.fd >= 0;
+}
+
+bool WalFileSystem::Reserve(size_t bytes) {
+  absl::MutexLock lock(&mutex_);
+  const size_t needed = reserved_ + bytes;
+  if (current_ != nullptr && !Grow(current_->space_, current_->space_.position + needed))
+    return false;
+  if (!OpenSpare() || !Grow(spare_, needed)) return false;
+  reserved_ = needed;
+  return true;
+}
+
+void WalFileSystem::Release(size_t bytes) {
+  absl::MutexLock lock(&mutex_);
+  NAKADACHI_CHECK(bytes <= reserved_);
+  reserved_ -= bytes;
+}
+
+IOStatus WalFileSystem::NewWritableFile(const std::string& path,
+                                        const rocksdb::FileOptions& options,
+                                        std::unique_ptr<rocksdb::FSWritableFile>* result,
+                                        IODebugContext* debug) {
+  if (!absl::EndsWith(path, kWalSuffix))
+    return FileSystemWrapper::NewWritableFile(path, options, result, debug);
+  absl::MutexLock lock(&mutex_);
+  if (current_ != nullptr) current_->SyncRest();
+  Space space = std::exchange(spare_, Space());
+  if (space.fd < 0)
+    space.fd = OpenFile(path);
+  else if (::rename(spare_path_.c_str(), path.c_str()) != 0)
+    DiskFailed("name its successor", errno);
+  if (space.fd < 0) return OpenError(path, errno);
+  auto file = std::make_unique<WalFile>(this, space);
+  current_ = file.get();
+  *result = std::move(file);
+  return IOStatus::OK();
+}
+
+}  // namespace nakadachi::storage
