@@ -271,6 +271,10 @@ std::string Text(const ASN1_STRING* text) {
                      static_cast<size_t>(ASN1_STRING_length(text)));
 }
 
+std::string Serial(X509* certificate) {
+  return HexEncode(Text(X509_get0_serialNumber(certificate)));
+}
+
 std::string CommonName(X509* certificate) {
   const X509_NAME* subject = X509_get_subject_name(certificate);
   const int index = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
@@ -287,7 +291,7 @@ absl::Time ToTime(const ASN1_TIME* time) {
   return absl::UnixEpoch() + absl::Hours(24) * days + absl::Seconds(seconds);
 }
 
-void ReadAlternativeNames(X509* certificate, CertificateNames* out) {
+void ReadAlternativeNames(X509* certificate, CertificateInfo* out) {
   const UniquePtr<GENERAL_NAMES> names(static_cast<GENERAL_NAMES*>(
       X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
   if (!names) return;
@@ -331,19 +335,20 @@ absl::StatusOr<CertificateAndKey> IssueLeaf(const CertificateAndKey& root,
   return Sign(leaf.get(), key.get(), issuer.get(), issuer_key.get());
 }
 
-absl::StatusOr<CertificateNames> VerifyLeaf(absl::string_view root_pem, absl::string_view leaf_pem,
-                                            absl::Time time) {
+absl::StatusOr<CertificateInfo> VerifyLeaf(absl::string_view root_pem, absl::string_view leaf_pem,
+                                           absl::Time time) {
   NAKADACHI_ASSIGN_OR_RETURN(const UniquePtr<X509> root, ParseCertificate(root_pem, "root"));
   NAKADACHI_ASSIGN_OR_RETURN(const UniquePtr<X509> leaf, ParseCertificate(leaf_pem, "certificate"));
   for (const int purpose : {X509_PURPOSE_SSL_SERVER, X509_PURPOSE_SSL_CLIENT}) {
     NAKADACHI_RETURN_IF_ERROR(VerifyChain(root.get(), leaf.get(), purpose, time));
   }
-  CertificateNames names;
-  names.common_name = CommonName(leaf.get());
-  names.not_before = ToTime(X509_get0_notBefore(leaf.get()));
-  names.not_after = ToTime(X509_get0_notAfter(leaf.get()));
-  ReadAlternativeNames(leaf.get(), &names);
-  return names;
+  CertificateInfo info;
+  info.serial = Serial(leaf.get());
+  info.common_name = CommonName(leaf.get());
+  info.not_before = ToTime(X509_get0_notBefore(leaf.get()));
+  info.not_after = ToTime(X509_get0_notAfter(leaf.get()));
+  ReadAlternativeNames(leaf.get(), &info);
+  return info;
 }
 
 }  // namespace nakadachi

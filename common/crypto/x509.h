@@ -37,7 +37,8 @@ struct LeafRequest {
 absl::StatusOr<CertificateAndKey> IssueLeaf(const CertificateAndKey& root,
                                             const LeafRequest& request);
 
-struct CertificateNames {
+struct CertificateInfo {
+  std::string serial;  // hexadecimal
   std::string common_name;
   std::vector<std::string> uris;
   std::vector<std::string> dns_names;
@@ -48,8 +49,8 @@ struct CertificateNames {
 // What a certificate of `root_pem` says, having checked its signature, its fitness for client and
 // server use and its validity at `time`: UNAUTHENTICATED, rule "certificate", where one fails.
 // INVALID_ARGUMENT, rule "pem". TLS does its own checks; this one is for tools.
-absl::StatusOr<CertificateNames> VerifyLeaf(absl::string_view root_pem, absl::string_view leaf_pem,
-                                            absl::Time time);
+absl::StatusOr<CertificateInfo> VerifyLeaf(absl::string_view root_pem, absl::string_view leaf_pem,
+                                           absl::Time time);
 
 }  // namespace nakadachi
 
