@@ -60,6 +60,7 @@ class LedgerStore {
   // All of it or nothing; durable on return. On an error nothing was written. FAILED_PRECONDITION
   // where `first_index` is not the size of the stored head: another writer was here.
   virtual absl::Status Commit(LedgerCommit&& commit) = 0;
+  // NOT_FOUND where there is no such entry.
   virtual absl::StatusOr<StoredEntry> ReadEntry(uint64_t index) = 0;
   // Visits entries [start, end) in order while `visit` returns true.
   virtual absl::Status ReadEntries(

@@ -1,1 +1,125 @@
-// Being written.
+#include "common/ledger/verifier.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "common/base/status.h"
+#include "common/ledger/checkpoint.h"
+#include "common/ledger/checkpoint_cache.h"
+#include "common/ledger/commitment.h"
+#include "common/merkle/merkle.h"
+
+namespace nakadachi::ledger {
+namespace {
+
+constexpr size_t kSaltSize = 32;
+constexpr size_t kMaxPath = 64;  // as high as a tree of 2^64 leaves
+
+absl::Status KeyNotValid(absl::string_view message) {
+  return FieldError(absl::StatusCode::kPermissionDenied, "checkpoint", "key-not-valid", message);
+}
+
+class CachingVerifier final : public Verifier {
+ public:
+  CachingVerifier(const KeySource* keys, size_t cache_size) : keys_(keys), cache_(cache_size) {}
+  absl::StatusOr<Verified> Verify(const v1::Recorded& recorded, int64_t now_ms) override;
+
+ private:
+  absl::StatusOr<SharedCheckpoint> VerifyCheckpoint(const std::string& note, int64_t now_ms);
+  absl::StatusOr<SharedCheckpoint> CheckSignature(const std::string& note, int64_t now_ms) const;
+  absl::Status CheckKey(const VerifiedCheckpoint& verified, int64_t now_ms) const;
+
+  const KeySource* const keys_;
+  CheckpointCache cache_;
+};
+
+absl::Status CheckInclusion(const v1::Recorded& recorded, const Hash& commitment,
+                            const Checkpoint& checkpoint) {
+  std::array<Hash, kMaxPath> path;
+  const size_t length = recorded.path_size();
+  if (length > path.size()) return InvalidField("path", "path-length", "is longer than any tree");
+  for (size_t i = 0; i < length; ++i) {
+    const std::string& hash = recorded.path(static_cast<int>(i));
+    if (hash.size() != path[i].size())
+      return InvalidField(absl::StrCat("path[", i, "]"), "path-length", "is not 32 bytes long");
+    std::copy(hash.begin(), hash.end(), path[i].begin());
+  }
+  return merkle::VerifyInclusion(recorded.leaf_index(), checkpoint.size,
+                                 merkle::LeafHash(AsView(commitment)),
+                                 absl::MakeConstSpan(path.data(), length), checkpoint.root);
+}
+
+absl::StatusOr<Verified> CachingVerifier::Verify(const v1::Recorded& recorded, int64_t now_ms) {
+  if (recorded.salt().size() != kSaltSize)
+    return InvalidField("salt", "salt", "is not 32 bytes long");
+  NAKADACHI_ASSIGN_OR_RETURN(const SharedCheckpoint signed_by,
+                             VerifyCheckpoint(recorded.checkpoint(), now_ms));
+  const Checkpoint& checkpoint = signed_by->checkpoint;
+  Verified verified;
+  verified.commitment = Commit(recorded.salt(), recorded.statement());
+  NAKADACHI_RETURN_IF_ERROR(CheckInclusion(recorded, verified.commitment, checkpoint));
+  if (!verified.statement.ParseFromString(recorded.statement()) ||
+      verified.statement.kind_case() == v1::Statement::KIND_NOT_SET)
+    return InvalidField("statement", "statement-format", "is not a statement of a known kind");
+  if (verified.statement.author() != signed_by->author.ToString())
+    return InvalidField("statement.author", "author", "is not the author of the checkpoint");
+  verified.author = signed_by->author;
+  verified.checkpoint_time_ms = checkpoint.time_ms;
+  verified.leaf_index = recorded.leaf_index();
+  verified.checkpoint_size = checkpoint.size;
+  return verified;
+}
+
+absl::StatusOr<SharedCheckpoint> CachingVerifier::VerifyCheckpoint(const std::string& note,
+                                                                   int64_t now_ms) {
+  const Hash digest = Sha256(note);
+  NAKADACHI_ASSIGN_OR_RETURN(SharedCheckpoint verified,
+                             cache_.Get(digest, [&] { return CheckSignature(note, now_ms); }));
+  const absl::Status valid = CheckKey(*verified, now_ms);
+  if (!valid.ok()) {
+    // Another key may have signed it too: the next time it is looked at anew.
+    cache_.Forget(digest);
+    return valid;
+  }
+  return verified;
+}
+
+absl::StatusOr<SharedCheckpoint> CachingVerifier::CheckSignature(const std::string& note,
+                                                                 int64_t now_ms) const {
+  NAKADACHI_ASSIGN_OR_RETURN(const SignedCheckpoint parsed, ParseCheckpoint(note));
+  const Checkpoint& checkpoint = parsed.checkpoint;
+  const absl::StatusOr<Author> author = AuthorOfOrigin(checkpoint.origin);
+  if (!author.ok())
+    return InvalidField("checkpoint", "checkpoint-format", "its origin names no author");
+  if (!keys_->Knows(*author))
+    return FieldError(absl::StatusCode::kNotFound, "checkpoint", "unknown-member",
+                      "its author is not in the directory");
+  for (const Ed25519PublicKey& key : keys_->KeysAt(*author, checkpoint.time_ms)) {
+    if (!keys_->RevokedAt(*author, key, now_ms) && VerifyCheckpointSignature(parsed, key))
+      return std::make_shared<const VerifiedCheckpoint>(
+          VerifiedCheckpoint{*author, checkpoint, key});
+  }
+  return KeyNotValid("no key that was valid at its time, and is not revoked, has signed it");
+}
+
+// The cache knows that the key signed; whether it may is asked each time.
+absl::Status CachingVerifier::CheckKey(const VerifiedCheckpoint& verified, int64_t now_ms) const {
+  const std::vector<Ed25519PublicKey> valid =
+      keys_->KeysAt(verified.author, verified.checkpoint.time_ms);
+  if (std::find(valid.begin(), valid.end(), verified.key) == valid.end())
+    return KeyNotValid("the key that signed it was not valid at its time");
+  if (keys_->RevokedAt(verified.author, verified.key, now_ms))
+    return KeyNotValid("the key that signed it is revoked");
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::unique_ptr<Verifier> Verifier::Create(const KeySource* keys, size_t cache_size) {
+  return std::make_unique<CachingVerifier>(keys, cache_size);
+}
+
+}  // namespace nakadachi::ledger

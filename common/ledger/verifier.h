@@ -45,9 +45,9 @@ class Verifier {
   static std::unique_ptr<Verifier> Create(const KeySource* keys, size_t cache_size = 4096);
   virtual ~Verifier() = default;
 
-  // INVALID_ARGUMENT with the field and one of the rules "salt", "path-length", "inclusion",
-  // "checkpoint-format", "statement-format", "author" (the statement's author is not the
-  // checkpoint's); NOT_FOUND "unknown-member"; PERMISSION_DENIED "key-not-valid" (no key of the
+  // INVALID_ARGUMENT with the field and one of the rules "salt", "path-length", "index",
+  // "inclusion", "checkpoint-format", "statement-format", "author" (the statement's author is not
+  // the checkpoint's); NOT_FOUND "unknown-member"; PERMISSION_DENIED "key-not-valid" (no key of the
   // author that was valid at the checkpoint's time has signed, or the key that did is revoked
   // at `now_ms`).
   virtual absl::StatusOr<Verified> Verify(const v1::Recorded& recorded, int64_t now_ms) = 0;
