@@ -1,0 +1,649 @@
+#include "tools/simulator/network.h"
+
+#include <google/protobuf/util/json_util.h>
+
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "common/base/status.h"
+#include "common/crypto/key_file.h"
+#include "common/ledger/ledger.h"
+#include "common/rpc/config.h"
+#include "common/rpc/peer.h"
+#include "common/storage/database.h"
+#include "nakadachi/v1/config.pb.h"
+#include "tools/pki/pki.h"
+#include "tools/simulator/server_process.h"
+
+namespace nakadachi::simulator {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kBroker[] = "broker";
+constexpr char kJuki[] = "juki";
+constexpr char kStaffPseudonym[] = "staff-1";
+constexpr char kDepartment[] = "health";
+constexpr absl::Duration kStopLimit = absl::Seconds(5);
+
+absl::Status WriteConfig(const std::string& path, const google::protobuf::Message& config) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  options.preserve_proto_field_names = true;
+  std::string json;
+  if (!google::protobuf::util::MessageToJsonString(config, &json, options).ok()) {
+    return absl::InternalError("a configuration does not print");
+  }
+  std::ofstream file(path, std::ios::trunc);
+  file << json;
+  file.close();
+  if (!file) return absl::UnavailableError(absl::StrCat("cannot write ", path));
+  return absl::OkStatus();
+}
+
+void SetTls(const pki::IssuedFiles& files, v1::TlsFiles* tls) {
+  tls->set_certificate(files.certificate);
+  tls->set_private_key(files.private_key);
+  tls->set_trust_root(files.trust_root);
+}
+
+std::string Loopback(int port) { return absl::StrCat("127.0.0.1:", port); }
+
+// A server with what belongs to it on the disk.
+struct Hosted {
+  std::string folder;
+  std::unique_ptr<ServerProcess> process;
+  std::map<std::string, int> ports;
+  absl::Duration skew;  // beside the network's own offset
+  std::vector<LocalGovernmentCode> institutions;
+  std::unique_ptr<google::protobuf::Message> config;
+};
+
+struct Institution {
+  InstitutionSpec spec;
+  std::string platform;
+  std::string key_path;
+  int keys_made = 0;
+  std::unique_ptr<client::MunicipalClient> office;
+  std::unique_ptr<client::MunicipalClient> staff;
+  std::unique_ptr<client::JukiConnection> juki;
+  std::string profile_path;
+};
+
+class SimulatedNetwork final : public Network {
+ public:
+  explicit SimulatedNetwork(const NetworkOptions& options) : options_(options) {}
+
+  absl::Status Begin();
+
+  absl::Status AddPlatform(const std::string& platform,
+                           const std::vector<InstitutionSpec>& institutions) override;
+  client::MunicipalClient* Municipality(const LocalGovernmentCode& code) override;
+  client::MunicipalClient* Staff(const LocalGovernmentCode& code) override;
+  client::JukiConnection* Juki(const LocalGovernmentCode& code) override;
+  client::BrokerOperatorConnection& BrokerOperator() override { return *operator_; }
+
+  absl::Status Crash(const std::string& process) override;
+  absl::Status StartAgain(const std::string& process) override;
+  absl::Status Stop(const std::string& process) override;
+  std::string ProcessOf(const std::string& name) const override;
+  std::vector<std::string> Processes() const override;
+  int Pid(const std::string& process) const override;
+
+  Clock& clock() override { return *clock_; }
+  absl::Status Advance(absl::Duration by) override;
+  absl::Status Skew(const std::string& process, absl::Duration by) override;
+
+  absl::Status PublishList(const std::string& csv, absl::Time in_force_from) override;
+  absl::Status RevokeKey(const LocalGovernmentCode& code) override;
+  absl::Status AddKey(const LocalGovernmentCode& code) override;
+  absl::Status WaitForDirectory(absl::Duration timeout) override;
+  absl::StatusOr<std::map<std::string, uint64_t>> VerifyLedgers(bool leave_stopped) override;
+
+  std::string ProfilePath(const LocalGovernmentCode& code) const override;
+  std::string OperatorProfilePath() const override;
+  std::string DataFolder(const std::string& process) const override;
+
+ private:
+  std::string Path(const std::string& name) const {
+    return absl::StrCat(options_.folder, "/", name);
+  }
+  std::string PkiFolder() const { return Path("pki"); }
+  absl::StatusOr<pki::IssuedFiles> IssueFor(const std::string& output, pki::Trust trust,
+                                            const rpc::Peer& peer,
+                                            std::vector<std::string> dns_names) const;
+  absl::StatusOr<rpc::TlsMaterial> Material(const pki::IssuedFiles& files) const;
+  absl::Status MakeHosted(const std::string& name, ServerKind kind);
+  void SetRuntime(const Hosted& hosted, v1::Runtime* runtime) const;
+  absl::Status WriteOffset(const Hosted& hosted) const;
+  absl::Status StartHosted(Hosted& hosted);
+  absl::Status BeginBroker();
+  absl::Status BeginJuki();
+  absl::Status BeginOperator();
+  absl::Status ConfigurePlatform(const std::string& platform,
+                                 const std::vector<InstitutionSpec>& institutions);
+  absl::Status Admit(const Institution& institution);
+  absl::Status ConnectInstitution(Institution& institution);
+  absl::StatusOr<Hosted*> FindHosted(const std::string& process);
+  absl::Status VerifyLedgerIn(const std::string& data, const std::string& kek, const Author& author,
+                              const std::vector<Ed25519PublicKey>& keys,
+                              std::map<std::string, uint64_t>& entries) const;
+  absl::StatusOr<std::vector<Ed25519PublicKey>> KeysOf(const std::string& key_path,
+                                                       int keys_made) const;
+
+  NetworkOptions options_;
+  std::unique_ptr<Clock> clock_;
+  absl::Duration offset_;
+  std::string broker_vkey_;
+  std::map<std::string, Hosted> hosted_;
+  std::map<LocalGovernmentCode, Institution> institutions_;
+  std::unique_ptr<client::BrokerOperatorConnection> operator_;
+};
+
+absl::StatusOr<pki::IssuedFiles> SimulatedNetwork::IssueFor(
+    const std::string& output, pki::Trust trust, const rpc::Peer& peer,
+    std::vector<std::string> dns_names) const {
+  pki::IssueRequest request;
+  request.trust = trust;
+  request.output = output;
+  request.uris = rpc::PeerUris(peer);
+  request.dns_names = std::move(dns_names);
+  request.now = absl::Now();
+  return pki::Issue(PkiFolder(), request);
+}
+
+absl::StatusOr<rpc::TlsMaterial> SimulatedNetwork::Material(const pki::IssuedFiles& files) const {
+  v1::TlsFiles tls;
+  SetTls(files, &tls);
+  return rpc::ReadTls(tls, options_.folder);
+}
+
+absl::Status SimulatedNetwork::MakeHosted(const std::string& name, ServerKind kind) {
+  Hosted& hosted = hosted_[name];
+  hosted.folder = Path(name);
+  fs::create_directories(hosted.folder);
+  hosted.process = options_.mode == Mode::kProcesses
+                       ? MakeProgram(kind, options_.bin_folder, hosted.folder)
+                       : MakeObject(kind, hosted.folder);
+  NAKADACHI_RETURN_IF_ERROR(pki::MakeSecret(absl::StrCat(hosted.folder, "/key-encryption-key")));
+  return WriteOffset(hosted);
+}
+
+void SimulatedNetwork::SetRuntime(const Hosted& hosted, v1::Runtime* runtime) const {
+  runtime->set_data(absl::StrCat(hosted.folder, "/data"));
+  runtime->set_port_file(absl::StrCat(hosted.folder, "/ports.json"));
+  runtime->set_clock_offset_file(absl::StrCat(hosted.folder, "/clock-offset"));
+  runtime->set_key_encryption_key(absl::StrCat(hosted.folder, "/key-encryption-key"));
+}
+
+absl::Status SimulatedNetwork::WriteOffset(const Hosted& hosted) const {
+  return WriteClockOffset(absl::StrCat(hosted.folder, "/clock-offset"), offset_ + hosted.skew);
+}
+
+// A server keeps the ports of its first start, so that members' routes stay right.
+absl::Status SimulatedNetwork::StartHosted(Hosted& hosted) {
+  const std::string config_path = absl::StrCat(hosted.folder, "/config.json");
+  NAKADACHI_RETURN_IF_ERROR(WriteConfig(config_path, *hosted.config));
+  NAKADACHI_ASSIGN_OR_RETURN(hosted.ports, hosted.process->Start());
+  const auto keep = [&](v1::Listener* listener, const char* name) {
+    listener->set_address(Loopback(hosted.ports[name]));
+  };
+  if (auto* broker = dynamic_cast<v1::BrokerConfig*>(hosted.config.get())) {
+    keep(broker->mutable_network(), "network");
+    keep(broker->mutable_operator_listener(), "operator");
+  } else if (auto* juki = dynamic_cast<v1::JukiConfig*>(hosted.config.get())) {
+    keep(juki->mutable_network(), "network");
+  } else if (auto* platform = dynamic_cast<v1::IntermediateConfig*>(hosted.config.get())) {
+    keep(platform->mutable_network(), "network");
+    keep(platform->mutable_terminal(), "terminal");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SimulatedNetwork::Begin() {
+  if (fs::exists(options_.folder) && !fs::is_empty(options_.folder)) {
+    return FieldError(absl::StatusCode::kAlreadyExists, "folder", "empty",
+                      "the network's folder holds something already");
+  }
+  fs::create_directories(options_.folder);
+  options_.folder = fs::canonical(options_.folder).string();
+  if (options_.start != absl::InfinitePast()) offset_ = options_.start - absl::Now();
+  NAKADACHI_RETURN_IF_ERROR(WriteClockOffset(Path("clock-offset"), offset_));
+  NAKADACHI_ASSIGN_OR_RETURN(clock_, OpenOffsetClock(Path("clock-offset")));
+  NAKADACHI_RETURN_IF_ERROR(pki::Init(PkiFolder(), absl::Now()));
+  NAKADACHI_RETURN_IF_ERROR(BeginBroker());
+  NAKADACHI_RETURN_IF_ERROR(BeginOperator());
+  NAKADACHI_RETURN_IF_ERROR(BeginJuki());
+  return PublishList(options_.permission_list_csv, absl::InfinitePast());
+}
+
+absl::Status SimulatedNetwork::BeginBroker() {
+  NAKADACHI_RETURN_IF_ERROR(MakeHosted(kBroker, ServerKind::kBroker));
+  Hosted& hosted = hosted_[kBroker];
+  rpc::Peer peer;
+  peer.role = rpc::Role::kBroker;
+  NAKADACHI_ASSIGN_OR_RETURN(
+      const auto tls, IssueFor(absl::StrCat(hosted.folder, "/tls"), pki::Trust::kNetwork, peer,
+                               {pki::BrokerDnsName()}));
+  const std::string keys = absl::StrCat(hosted.folder, "/broker.keys");
+  NAKADACHI_ASSIGN_OR_RETURN(const auto made, pki::MakeKeys(keys, Author::Broker()));
+  broker_vkey_ = made.vkey;
+  NAKADACHI_RETURN_IF_ERROR(pki::MakeSecret(absl::StrCat(hosted.folder, "/code-key")));
+
+  auto config = std::make_unique<v1::BrokerConfig>();
+  SetRuntime(hosted, config->mutable_runtime());
+  config->mutable_network()->set_address("127.0.0.1:0");
+  SetTls(tls, config->mutable_network()->mutable_tls());
+  config->mutable_operator_listener()->set_address("127.0.0.1:0");
+  SetTls(tls, config->mutable_operator_listener()->mutable_tls());
+  SetTls(tls, config->mutable_client_tls());
+  config->set_network_name("simulated network");
+  config->set_signing_key(keys);
+  config->set_code_key(absl::StrCat(hosted.folder, "/code-key"));
+  config->set_permit_validity_s(
+      static_cast<uint32_t>(absl::ToInt64Seconds(options_.permit_validity)));
+  config->set_clock_tolerance_s(
+      static_cast<uint32_t>(absl::ToInt64Seconds(options_.clock_tolerance)));
+  hosted.config = std::move(config);
+  return StartHosted(hosted);
+}
+
+absl::Status SimulatedNetwork::BeginOperator() {
+  fs::create_directories(Path("profiles"));
+  rpc::Peer peer;
+  peer.role = rpc::Role::kOperator;
+  NAKADACHI_ASSIGN_OR_RETURN(const auto tls,
+                             IssueFor(Path("profiles/operator"), pki::Trust::kNetwork, peer, {}));
+  NAKADACHI_ASSIGN_OR_RETURN(auto material, Material(tls));
+  const std::string address = Loopback(hosted_[kBroker].ports["operator"]);
+  operator_ = client::ConnectBrokerOperator({address, pki::BrokerDnsName(), std::move(material)});
+  v1::ProfileConfig profile;
+  SetTls(tls, profile.mutable_network_tls());
+  profile.mutable_broker_operator()->set_address(address);
+  profile.mutable_broker_operator()->set_tls_name(pki::BrokerDnsName());
+  return WriteConfig(OperatorProfilePath(), profile);
+}
+
+absl::Status SimulatedNetwork::BeginJuki() {
+  NAKADACHI_RETURN_IF_ERROR(MakeHosted(kJuki, ServerKind::kJuki));
+  Hosted& hosted = hosted_[kJuki];
+  rpc::Peer peer;
+  peer.role = rpc::Role::kJuki;
+  NAKADACHI_ASSIGN_OR_RETURN(
+      const auto tls, IssueFor(absl::StrCat(hosted.folder, "/tls"), pki::Trust::kNetwork, peer,
+                               {pki::JukiDnsName()}));
+  auto config = std::make_unique<v1::JukiConfig>();
+  SetRuntime(hosted, config->mutable_runtime());
+  config->mutable_network()->set_address("127.0.0.1:0");
+  SetTls(tls, config->mutable_network()->mutable_tls());
+  SetTls(tls, config->mutable_client_tls());
+  config->mutable_broker()->set_address(Loopback(hosted_[kBroker].ports["network"]));
+  config->mutable_broker()->set_tls_name(pki::BrokerDnsName());
+  hosted.config = std::move(config);
+  return StartHosted(hosted);
+}
+
+absl::Status SimulatedNetwork::ConfigurePlatform(const std::string& platform,
+                                                 const std::vector<InstitutionSpec>& institutions) {
+  NAKADACHI_RETURN_IF_ERROR(MakeHosted(platform, ServerKind::kIntermediate));
+  Hosted& hosted = hosted_[platform];
+  auto config = std::make_unique<v1::IntermediateConfig>();
+  SetRuntime(hosted, config->mutable_runtime());
+  rpc::Peer peer;
+  peer.role = rpc::Role::kIntermediate;
+  std::vector<std::string> dns_names;
+  for (const InstitutionSpec& spec : institutions) {
+    peer.institutions.insert(spec.code);
+    dns_names.push_back(pki::IntermediateDnsName(spec.code));
+    hosted.institutions.push_back(spec.code);
+    Institution& institution =
+        institutions_.emplace(spec.code, Institution{spec, platform, "", 1, {}, {}, {}, ""})
+            .first->second;
+    institution.key_path = absl::StrCat(hosted.folder, "/", spec.code.ToString(), "-1.keys");
+    NAKADACHI_RETURN_IF_ERROR(pki::MakeKeys(institution.key_path, Author::Of(spec.code)).status());
+    auto* municipality = config->add_municipalities();
+    municipality->set_code(spec.code.ToString());
+    municipality->set_keys(institution.key_path);
+  }
+  NAKADACHI_ASSIGN_OR_RETURN(const auto tls, IssueFor(absl::StrCat(hosted.folder, "/tls"),
+                                                      pki::Trust::kNetwork, peer, dns_names));
+  NAKADACHI_ASSIGN_OR_RETURN(const auto terminal, IssueFor(absl::StrCat(hosted.folder, "/terminal"),
+                                                           pki::Trust::kTerminal, peer, dns_names));
+  config->mutable_network()->set_address("127.0.0.1:0");
+  SetTls(tls, config->mutable_network()->mutable_tls());
+  SetTls(tls, config->mutable_client_tls());
+  config->mutable_terminal()->set_address("127.0.0.1:0");
+  SetTls(terminal, config->mutable_terminal()->mutable_tls());
+  config->mutable_broker()->set_address(Loopback(hosted_[kBroker].ports["network"]));
+  config->mutable_broker()->set_tls_name(pki::BrokerDnsName());
+  config->set_broker_vkey(broker_vkey_);
+  config->set_clock_tolerance_s(
+      static_cast<uint32_t>(absl::ToInt64Seconds(options_.clock_tolerance)));
+  hosted.config = std::move(config);
+  return absl::OkStatus();
+}
+
+absl::Status SimulatedNetwork::AddPlatform(const std::string& platform,
+                                           const std::vector<InstitutionSpec>& institutions) {
+  if (hosted_.count(platform) > 0) {
+    return FieldError(absl::StatusCode::kAlreadyExists, "platform", "exists",
+                      "a process of this name is there already");
+  }
+  for (const InstitutionSpec& spec : institutions) {
+    if (institutions_.count(spec.code) == 0) continue;
+    return FieldError(absl::StatusCode::kAlreadyExists, "code", "known-member",
+                      "the institution has joined already");
+  }
+  NAKADACHI_RETURN_IF_ERROR(ConfigurePlatform(platform, institutions));
+  NAKADACHI_RETURN_IF_ERROR(StartHosted(hosted_[platform]));
+  for (const InstitutionSpec& spec : institutions) {
+    Institution& institution = institutions_.at(spec.code);
+    NAKADACHI_RETURN_IF_ERROR(Admit(institution));
+    NAKADACHI_RETURN_IF_ERROR(ConnectInstitution(institution));
+  }
+  return WaitForDirectory(absl::Seconds(20));
+}
+
+absl::Status SimulatedNetwork::Admit(const Institution& institution) {
+  NAKADACHI_ASSIGN_OR_RETURN(const auto keys, LoadPublicMemberKeys(institution.key_path));
+  v1::AdmitRequest request;
+  request.set_request_id(SystemRandom().String(16));
+  v1::MemberJoined& member = *request.mutable_member();
+  member.set_code(institution.spec.code.ToString());
+  member.set_name(institution.spec.name);
+  member.set_category(institution.spec.category);
+  member.mutable_keys()->set_signing_key(std::string(AsView(keys.signing)));
+  member.mutable_keys()->set_sealing_key(std::string(AsView(keys.sealing)));
+  member.mutable_keys()->set_valid_from_ms(clock_->NowMs());
+  member.mutable_route()->set_address(Loopback(hosted_[institution.platform].ports["network"]));
+  member.mutable_route()->set_tls_name(pki::IntermediateDnsName(institution.spec.code));
+  return operator_->Admit(request).status();
+}
+
+absl::Status SimulatedNetwork::ConnectInstitution(Institution& institution) {
+  const std::string code = institution.spec.code.ToString();
+  const std::string tls_name = pki::IntermediateDnsName(institution.spec.code);
+  const std::string terminal = Loopback(hosted_[institution.platform].ports["terminal"]);
+  const std::string juki = Loopback(hosted_[kJuki].ports["network"]);
+
+  rpc::Peer office;
+  office.role = rpc::Role::kOffice;
+  office.institutions.insert(institution.spec.code);
+  NAKADACHI_ASSIGN_OR_RETURN(const auto office_tls,
+                             IssueFor(Path(absl::StrCat("profiles/", code, "-office")),
+                                      pki::Trust::kTerminal, office, {}));
+  NAKADACHI_ASSIGN_OR_RETURN(const auto juki_tls,
+                             IssueFor(Path(absl::StrCat("profiles/", code, "-network")),
+                                      pki::Trust::kNetwork, office, {}));
+  rpc::Peer staff = office;
+  staff.role = rpc::Role::kStaff;
+  staff.department = kDepartment;
+  staff.staff_pseudonym = kStaffPseudonym;
+  NAKADACHI_ASSIGN_OR_RETURN(
+      const auto staff_tls,
+      IssueFor(Path(absl::StrCat("profiles/", code, "-staff")), pki::Trust::kTerminal, staff, {}));
+
+  NAKADACHI_ASSIGN_OR_RETURN(auto office_material, Material(office_tls));
+  NAKADACHI_ASSIGN_OR_RETURN(auto staff_material, Material(staff_tls));
+  NAKADACHI_ASSIGN_OR_RETURN(auto juki_material, Material(juki_tls));
+  institution.office = std::make_unique<client::MunicipalClient>(
+      institution.spec.code,
+      client::ConnectMunicipal({terminal, tls_name, std::move(office_material)}), &SystemRandom());
+  institution.staff = std::make_unique<client::MunicipalClient>(
+      institution.spec.code,
+      client::ConnectMunicipal({terminal, tls_name, std::move(staff_material)}), &SystemRandom());
+  institution.juki = client::ConnectJuki({juki, pki::JukiDnsName(), std::move(juki_material)});
+
+  const auto write_profile = [&](const std::string& path, const pki::IssuedFiles& tls) {
+    v1::ProfileConfig profile;
+    profile.set_municipality(code);
+    SetTls(tls, profile.mutable_tls());
+    profile.mutable_intermediate()->set_address(terminal);
+    profile.mutable_intermediate()->set_tls_name(tls_name);
+    SetTls(juki_tls, profile.mutable_network_tls());
+    profile.mutable_juki()->set_address(juki);
+    profile.mutable_juki()->set_tls_name(pki::JukiDnsName());
+    return WriteConfig(path, profile);
+  };
+  institution.profile_path = Path(absl::StrCat("profiles/", code, ".json"));
+  NAKADACHI_RETURN_IF_ERROR(write_profile(institution.profile_path, office_tls));
+  return write_profile(Path(absl::StrCat("profiles/", code, "-staff.json")), staff_tls);
+}
+
+client::MunicipalClient* SimulatedNetwork::Municipality(const LocalGovernmentCode& code) {
+  const auto found = institutions_.find(code);
+  return found == institutions_.end() ? nullptr : found->second.office.get();
+}
+
+client::MunicipalClient* SimulatedNetwork::Staff(const LocalGovernmentCode& code) {
+  const auto found = institutions_.find(code);
+  return found == institutions_.end() ? nullptr : found->second.staff.get();
+}
+
+client::JukiConnection* SimulatedNetwork::Juki(const LocalGovernmentCode& code) {
+  const auto found = institutions_.find(code);
+  return found == institutions_.end() ? nullptr : found->second.juki.get();
+}
+
+absl::StatusOr<Hosted*> SimulatedNetwork::FindHosted(const std::string& process) {
+  const auto found = hosted_.find(process);
+  if (found != hosted_.end()) return &found->second;
+  return FieldError(absl::StatusCode::kNotFound, "process", "unknown-process",
+                    "no process of this name");
+}
+
+absl::Status SimulatedNetwork::Crash(const std::string& process) {
+  NAKADACHI_ASSIGN_OR_RETURN(Hosted * hosted, FindHosted(process));
+  hosted->process->Kill();
+  return absl::OkStatus();
+}
+
+absl::Status SimulatedNetwork::StartAgain(const std::string& process) {
+  NAKADACHI_ASSIGN_OR_RETURN(Hosted * hosted, FindHosted(process));
+  return StartHosted(*hosted);
+}
+
+absl::Status SimulatedNetwork::Stop(const std::string& process) {
+  NAKADACHI_ASSIGN_OR_RETURN(Hosted * hosted, FindHosted(process));
+  return hosted->process->Stop(kStopLimit);
+}
+
+std::string SimulatedNetwork::ProcessOf(const std::string& name) const {
+  if (hosted_.count(name) > 0) return name;
+  const auto code = LocalGovernmentCode::Parse(name);
+  if (!code.ok()) return "";
+  const auto found = institutions_.find(*code);
+  return found == institutions_.end() ? "" : found->second.platform;
+}
+
+std::vector<std::string> SimulatedNetwork::Processes() const {
+  std::vector<std::string> names;
+  for (const auto& [name, hosted] : hosted_) names.push_back(name);
+  return names;
+}
+
+int SimulatedNetwork::Pid(const std::string& process) const {
+  const auto found = hosted_.find(process);
+  return found == hosted_.end() ? 0 : found->second.process->pid();
+}
+
+absl::Status SimulatedNetwork::Advance(absl::Duration by) {
+  offset_ += by;
+  NAKADACHI_RETURN_IF_ERROR(WriteClockOffset(Path("clock-offset"), offset_));
+  for (const auto& [name, hosted] : hosted_) NAKADACHI_RETURN_IF_ERROR(WriteOffset(hosted));
+  return absl::OkStatus();
+}
+
+absl::Status SimulatedNetwork::Skew(const std::string& process, absl::Duration by) {
+  NAKADACHI_ASSIGN_OR_RETURN(Hosted * hosted, FindHosted(process));
+  hosted->skew += by;
+  return WriteOffset(*hosted);
+}
+
+absl::Status SimulatedNetwork::PublishList(const std::string& csv, absl::Time in_force_from) {
+  v1::PublishListRequest request;
+  request.set_request_id(SystemRandom().String(16));
+  request.set_csv(csv);
+  if (in_force_from != absl::InfinitePast()) {
+    request.set_in_force_from_ms(absl::ToUnixMillis(in_force_from));
+  }
+  return operator_->PublishList(request).status();
+}
+
+absl::Status SimulatedNetwork::RevokeKey(const LocalGovernmentCode& code) {
+  const auto found = institutions_.find(code);
+  if (found == institutions_.end()) return absl::NotFoundError("no such institution");
+  NAKADACHI_ASSIGN_OR_RETURN(const auto keys, LoadPublicMemberKeys(found->second.key_path));
+  v1::RevokeKeyRequest request;
+  request.set_request_id(SystemRandom().String(16));
+  request.mutable_key()->set_code(code.ToString());
+  request.mutable_key()->set_signing_key(std::string(AsView(keys.signing)));
+  request.mutable_key()->set_reason("simulated loss");
+  NAKADACHI_RETURN_IF_ERROR(operator_->RevokeKey(request).status());
+  return WaitForDirectory(absl::Seconds(20));
+}
+
+absl::Status SimulatedNetwork::AddKey(const LocalGovernmentCode& code) {
+  const auto found = institutions_.find(code);
+  if (found == institutions_.end()) return absl::NotFoundError("no such institution");
+  Institution& institution = found->second;
+  Hosted& hosted = hosted_.at(institution.platform);
+  ++institution.keys_made;
+  institution.key_path =
+      absl::StrCat(hosted.folder, "/", code.ToString(), "-", institution.keys_made, ".keys");
+  NAKADACHI_ASSIGN_OR_RETURN(const auto keys,
+                             pki::MakeKeys(institution.key_path, Author::Of(code)));
+  v1::AddKeyRequest request;
+  request.set_request_id(SystemRandom().String(16));
+  request.mutable_key()->set_code(code.ToString());
+  v1::PublicKeys& added = *request.mutable_key()->mutable_keys();
+  added.set_signing_key(std::string(AsView(keys.signing)));
+  added.set_sealing_key(std::string(AsView(keys.sealing)));
+  added.set_valid_from_ms(clock_->NowMs());
+  NAKADACHI_RETURN_IF_ERROR(operator_->AddKey(request).status());
+  NAKADACHI_RETURN_IF_ERROR(hosted.process->Stop(kStopLimit));
+  auto& config = static_cast<v1::IntermediateConfig&>(*hosted.config);
+  for (auto& municipality : *config.mutable_municipalities()) {
+    if (municipality.code() == code.ToString()) municipality.set_keys(institution.key_path);
+  }
+  NAKADACHI_RETURN_IF_ERROR(StartHosted(hosted));
+  return WaitForDirectory(absl::Seconds(20));
+}
+
+absl::Status SimulatedNetwork::WaitForDirectory(absl::Duration timeout) {
+  NAKADACHI_ASSIGN_OR_RETURN(const auto broker, operator_->GetStatus());
+  const absl::Time give_up = absl::Now() + timeout;
+  std::set<std::string> waited;
+  for (auto& [code, institution] : institutions_) {
+    Hosted& hosted = hosted_.at(institution.platform);
+    if (!hosted.process->running() || !waited.insert(institution.platform).second) continue;
+    if (institution.office == nullptr) continue;
+    while (true) {
+      NAKADACHI_ASSIGN_OR_RETURN(const auto status, institution.office->connection().GetStatus());
+      if (status.directory_sequence() >= broker.directory_sequence()) break;
+      if (absl::Now() > give_up) {
+        return absl::DeadlineExceededError(
+            absl::StrCat(institution.platform, " does not follow the broker's directory"));
+      }
+      absl::SleepFor(absl::Milliseconds(20));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SimulatedNetwork::VerifyLedgerIn(const std::string& data, const std::string& kek,
+                                              const Author& author,
+                                              const std::vector<Ed25519PublicKey>& keys,
+                                              std::map<std::string, uint64_t>& entries) const {
+  NAKADACHI_ASSIGN_OR_RETURN(const auto provider, storage::OpenFileKeyProvider(kek));
+  storage::OpenOptions open;
+  open.path = data;
+  open.owner = author.ToString();
+  open.families = {{"meta", storage::Form::kSealed},
+                   {"commitments", storage::Form::kPlain},
+                   {"statements", storage::Form::kSealed},
+                   {"tiles", storage::Form::kPlain}};
+  open.environment = storage::Environment::Create(64 << 20);
+  open.key_provider = provider.get();
+  open.random = &SystemRandom();
+  NAKADACHI_ASSIGN_OR_RETURN(const auto database, storage::Database::Open(open));
+  const auto store = ledger::MakeRocksLedgerStore(
+      database.get(), {/*commitments=*/1, /*statements=*/2, /*tiles=*/3, /*head=*/0});
+  const auto result = ledger::VerifyStore(*store, author, keys, nullptr);
+  if (!result.ok()) {
+    return absl::Status(result.status().code(), absl::StrCat("ledger of ", author.ToString(), ": ",
+                                                             result.status().message()));
+  }
+  entries[author.ToString()] = result->entries;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<Ed25519PublicKey>> SimulatedNetwork::KeysOf(const std::string& key_path,
+                                                                       int keys_made) const {
+  std::vector<Ed25519PublicKey> keys;
+  const std::string stem = key_path.substr(0, key_path.rfind('-'));
+  for (int i = 1; i <= keys_made; ++i) {
+    NAKADACHI_ASSIGN_OR_RETURN(const auto key,
+                               LoadPublicMemberKeys(absl::StrCat(stem, "-", i, ".keys")));
+    keys.push_back(key.signing);
+  }
+  return keys;
+}
+
+absl::StatusOr<std::map<std::string, uint64_t>> SimulatedNetwork::VerifyLedgers(
+    bool leave_stopped) {
+  std::vector<std::string> stopped;
+  for (auto& [name, hosted] : hosted_) {
+    if (!hosted.process->running()) continue;
+    NAKADACHI_RETURN_IF_ERROR(hosted.process->Stop(kStopLimit));
+    stopped.push_back(name);
+  }
+  std::map<std::string, uint64_t> entries;
+  const Hosted& broker = hosted_.at(kBroker);
+  NAKADACHI_ASSIGN_OR_RETURN(const auto broker_keys,
+                             LoadPublicMemberKeys(absl::StrCat(broker.folder, "/broker.keys")));
+  NAKADACHI_RETURN_IF_ERROR(VerifyLedgerIn(absl::StrCat(broker.folder, "/data"),
+                                           absl::StrCat(broker.folder, "/key-encryption-key"),
+                                           Author::Broker(), {broker_keys.signing}, entries));
+  for (const auto& [code, institution] : institutions_) {
+    const Hosted& hosted = hosted_.at(institution.platform);
+    NAKADACHI_ASSIGN_OR_RETURN(const auto keys,
+                               KeysOf(institution.key_path, institution.keys_made));
+    NAKADACHI_RETURN_IF_ERROR(VerifyLedgerIn(absl::StrCat(hosted.folder, "/data/", code.ToString()),
+                                             absl::StrCat(hosted.folder, "/key-encryption-key"),
+                                             Author::Of(code), keys, entries));
+  }
+  if (!leave_stopped) {
+    for (const std::string& name : stopped) {
+      NAKADACHI_RETURN_IF_ERROR(StartHosted(hosted_.at(name)));
+    }
+  }
+  return entries;
+}
+
+std::string SimulatedNetwork::ProfilePath(const LocalGovernmentCode& code) const {
+  const auto found = institutions_.find(code);
+  return found == institutions_.end() ? "" : found->second.profile_path;
+}
+
+std::string SimulatedNetwork::OperatorProfilePath() const { return Path("profiles/operator.json"); }
+
+std::string SimulatedNetwork::DataFolder(const std::string& process) const {
+  const auto found = hosted_.find(process);
+  return found == hosted_.end() ? "" : absl::StrCat(found->second.folder, "/data");
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Network>> Network::Start(const NetworkOptions& options) {
+  auto network = std::make_unique<SimulatedNetwork>(options);
+  NAKADACHI_RETURN_IF_ERROR(network->Begin());
+  return network;
+}
+
+}  // namespace nakadachi::simulator
