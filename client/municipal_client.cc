@@ -67,6 +67,7 @@ absl::StatusOr<std::vector<absl::Status>> MunicipalClient::RegisterReplicas(
   const auto next = [&](v1::RegisterReplicasRequest* request) {
     if (sent == entries.size()) return false;
     request->set_municipality(municipality_.ToString());
+    request->set_tag(sent);
     const size_t end = std::min(sent + kReplicaBatch, entries.size());
     for (; sent < end; ++sent) *request->add_entries() = entries[sent];
     return true;
@@ -74,10 +75,11 @@ absl::StatusOr<std::vector<absl::Status>> MunicipalClient::RegisterReplicas(
   size_t answered = 0;
   const auto on_answer = [&](const v1::RegisterReplicasResponse& response) {
     for (const auto& problem : response.problems()) {
-      const size_t at = answered + problem.position();
+      const size_t at = response.tag() + problem.position();
       if (at < results.size()) results[at] = rpc::FromBytes(problem.error());
     }
-    answered = std::min(answered + kReplicaBatch, entries.size());
+    answered +=
+        std::min(kReplicaBatch, entries.size() - std::min<size_t>(response.tag(), entries.size()));
     if (progress) progress(answered);
   };
   NAKADACHI_RETURN_IF_ERROR(

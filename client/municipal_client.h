@@ -40,7 +40,7 @@ class MunicipalConnection {
   virtual absl::Status QueryMany(
       const std::function<bool(v1::QueryRequest*)>& next, int in_flight,
       const std::function<void(const v1::QueryResponse&)>& on_answer) = 0;
-  // Likewise; answers come in the order of the requests.
+  // Likewise.
   virtual absl::Status RegisterReplicaStream(
       const std::function<bool(v1::RegisterReplicasRequest*)>& next, int in_flight,
       const std::function<void(const v1::RegisterReplicasResponse&)>& on_answer) = 0;
