@@ -93,7 +93,7 @@ LeafRequest ToLeafRequest(const IssueRequest& request) {
 // Not only now: a root that ends first would end the leaf without notice.
 absl::Status CheckWithinRoot(const CertificateAndKey& root, const CertificateAndKey& leaf,
                              const LeafRequest& request) {
-  for (const absl::Time time : {request.not_before, request.not_after}) {
+  for (const absl::Time time : {request.not_before, request.not_after - absl::Seconds(1)}) {
     if (!VerifyLeaf(root.certificate_pem, leaf.certificate_pem, time).ok())
       return InvalidField("lifetime", "validity", "the trust root is not valid throughout");
   }
