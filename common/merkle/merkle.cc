@@ -147,10 +147,9 @@ absl::Status VerifyConsistency(uint64_t old_size, uint64_t new_size, const Hash&
                                const Hash& new_root, absl::Span<const Hash> path) {
   const absl::Status inconsistent = ProofError("consistency", "does not tie the two roots");
   if (old_size > new_size) return inconsistent;
-  if (old_size == 0 || old_size == new_size) {
-    const Hash expected = old_size == 0 ? EmptyRoot() : new_root;
-    return path.empty() && old_root == expected ? absl::OkStatus() : inconsistent;
-  }
+  if (old_size == 0 && old_root != EmptyRoot()) return inconsistent;
+  if (old_size == new_size && old_root != new_root) return inconsistent;
+  if (old_size == 0 || old_size == new_size) return path.empty() ? absl::OkStatus() : inconsistent;
   uint64_t node = old_size - 1;
   uint64_t last = new_size - 1;
   while ((node & 1) != 0) {
