@@ -1,0 +1,128 @@
+#include "server/broker/desk/directory_desk.h"
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "common/base/check.h"
+#include "common/base/status.h"
+
+namespace nakadachi::broker {
+namespace {
+
+constexpr size_t kRequestIdBytes = 16;
+// Leaves room for framing below the largest message of common/rpc.
+constexpr size_t kMaxResponseBytes = 3 << 20;
+constexpr size_t kReplayStep = 1024;
+
+absl::Status BrokenDirectory(absl::string_view rule) {
+  return FieldError(absl::StatusCode::kDataLoss, "directory", rule,
+                    "the recorded directory does not hold together");
+}
+
+// Erased later than the seven years of a record: keys and lists are needed as long as the ledger.
+absl::Status ApplyLeaf(ledger::LedgerStore& store, uint64_t leaf, Directory& directory) {
+  NAKADACHI_ASSIGN_OR_RETURN(ledger::StoredEntry entry, store.ReadEntry(leaf));
+  v1::Statement statement;
+  if (entry.statement.empty() || !statement.ParseFromString(entry.statement)) {
+    return BrokenDirectory("stored-format");
+  }
+  if (!directory.Apply(statement).ok()) return BrokenDirectory("sequence");
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ReplayDirectory(BrokerStore& store, Directory& directory) {
+  while (true) {
+    NAKADACHI_ASSIGN_OR_RETURN(std::vector<uint64_t> leaves,
+                               store.DirectoryLeaves(directory.sequence(), kReplayStep));
+    if (leaves.empty()) return absl::OkStatus();
+    for (uint64_t leaf : leaves) {
+      NAKADACHI_RETURN_IF_ERROR(ApplyLeaf(store.ledger_store(), leaf, directory));
+    }
+  }
+}
+
+absl::Status DirectoryDesk::Found(const std::string& network_name,
+                                  const Ed25519PublicKey& signing_key,
+                                  const X25519PublicKey& sealing_key) {
+  absl::MutexLock lock(&mutex_);
+  if (parts_.directory->sequence() > 0) return absl::OkStatus();
+  v1::Directory change;
+  v1::NetworkFounded* founded = change.mutable_network_founded();
+  founded->set_network_name(network_name);
+  v1::PublicKeys* keys = founded->mutable_broker_keys();
+  keys->set_signing_key(signing_key.data(), signing_key.size());
+  keys->set_sealing_key(sealing_key.data(), sealing_key.size());
+  // No earlier than the clock's time by much, yet not after the first checkpoint that carries this.
+  keys->set_valid_from_ms(parts_.clock->NowMs());
+  return Record(std::move(change), "", Hash{}).status();
+}
+
+absl::StatusOr<v1::Recorded> DirectoryDesk::Change(const std::string& request_id,
+                                                   v1::Directory change) {
+  if (request_id.size() != kRequestIdBytes) {
+    return InvalidField("request_id", "length", "must have 16 bytes");
+  }
+  const Hash digest = Sha256(change.SerializeAsString());
+  absl::MutexLock lock(&mutex_);
+  NAKADACHI_ASSIGN_OR_RETURN(std::optional<stored::v1::AnsweredRequest> answered,
+                             parts_.store->FindRequest(request_id));
+  if (!answered) return Record(std::move(change), request_id, digest);
+  if (answered->digest() != AsView(digest)) {
+    return FieldError(absl::StatusCode::kAlreadyExists, "request_id", "request-id-reused",
+                      "was used for another change");
+  }
+  return parts_.ledger->Prove(answered->leaf_index());
+}
+
+absl::StatusOr<v1::Recorded> DirectoryDesk::Record(v1::Directory change,
+                                                   const std::string& request_id,
+                                                   const Hash& digest) {
+  v1::Statement statement;
+  statement.set_author(Author::Broker().ToString());
+  statement.set_time_ms(parts_.clock->NowMs());
+  const uint64_t sequence = parts_.directory->sequence() + 1;
+  change.set_sequence(sequence);
+  if (change.has_list_published()) {
+    v1::ListPublished* list = change.mutable_list_published();
+    list->set_version(parts_.directory->Lists().size() + 1);
+    if (list->in_force_from_ms() == 0) list->set_in_force_from_ms(statement.time_ms());
+  }
+  *statement.mutable_directory() = std::move(change);
+  NAKADACHI_RETURN_IF_ERROR(parts_.directory->Check(statement));
+
+  auto recorded = parts_.ledger->AppendAndWait(
+      ledger::Prepare(statement, *parts_.random), [&](uint64_t leaf, storage::Batch& batch) {
+        parts_.store->PutDirectoryLeaf(sequence, leaf, batch);
+        if (request_id.empty()) return;
+        stored::v1::AnsweredRequest answered;
+        answered.set_digest(std::string(AsView(digest)));
+        answered.set_leaf_index(leaf);
+        parts_.store->PutRequest(request_id, answered, batch);
+      });
+  if (!recorded.ok()) return recorded;
+  // Nothing else changes the directory, so what Check allowed applies.
+  NAKADACHI_CHECK(parts_.directory->Apply(statement).ok());
+  return recorded;
+}
+
+absl::StatusOr<v1::FetchDirectoryResponse> DirectoryDesk::Fetch(uint64_t after_sequence) const {
+  v1::FetchDirectoryResponse response;
+  response.set_newest_sequence(parts_.directory->sequence());
+  if (after_sequence >= response.newest_sequence()) return response;
+  NAKADACHI_ASSIGN_OR_RETURN(std::vector<uint64_t> leaves,
+                             parts_.store->DirectoryLeaves(after_sequence, kMaxStatements));
+  size_t bytes = 0;
+  for (uint64_t leaf : leaves) {
+    NAKADACHI_ASSIGN_OR_RETURN(v1::Recorded recorded, parts_.ledger->Prove(leaf));
+    bytes += recorded.ByteSizeLong();
+    // One always goes, so that a reader gets on; publication keeps each small enough.
+    if (response.statements_size() > 0 && bytes > kMaxResponseBytes) break;
+    *response.add_statements() = std::move(recorded);
+  }
+  return response;
+}
+
+}  // namespace nakadachi::broker

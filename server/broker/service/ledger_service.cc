@@ -1,0 +1,116 @@
+#include <grpcpp/grpcpp.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "common/base/status.h"
+#include "common/rpc/handler.h"
+#include "nakadachi/v1/ledger.grpc.pb.h"
+#include "server/broker/service/rejections.h"
+#include "server/broker/service/services.h"
+
+namespace nakadachi::broker {
+namespace {
+
+constexpr uint32_t kMaxEntries = 1024;
+// Leaves room for framing below the largest message of common/rpc.
+constexpr size_t kMaxResponseBytes = 3 << 20;
+
+absl::Status CheckInstitution(const std::string& institution) {
+  if (institution == Author::Broker().ToString()) return absl::OkStatus();
+  return FieldError(absl::StatusCode::kNotFound, "institution", "unknown-ledger",
+                    "only the broker's ledger is kept here");
+}
+
+class LedgerServiceImpl final : public v1::LedgerService::CallbackService {
+ public:
+  LedgerServiceImpl(const ServiceParts& parts, bool with_statements)
+      : parts_(parts), with_statements_(with_statements) {}
+
+  grpc::ServerUnaryReactor* GetCheckpoint(grpc::CallbackServerContext* context,
+                                          const v1::GetCheckpointRequest* request,
+                                          v1::GetCheckpointResponse* response) override {
+    if (auto status = Check(context, request->institution()); !status.ok()) {
+      return Reject(context, std::move(status));
+    }
+    response->set_checkpoint(parts_.ledger->Head().note);
+    return rpc::Reply(context, absl::OkStatus());
+  }
+
+  grpc::ServerUnaryReactor* GetConsistencyProof(
+      grpc::CallbackServerContext* context, const v1::GetConsistencyProofRequest* request,
+      v1::GetConsistencyProofResponse* response) override {
+    if (auto status = Check(context, request->institution()); !status.ok()) {
+      return Reject(context, std::move(status));
+    }
+    return rpc::RunBlocking(parts_.pool, context, [this, request, response] {
+      auto path = parts_.ledger->ProveConsistency(request->old_size(), request->new_size());
+      if (!path.ok()) return Counted(parts_.figures, path.status());
+      for (const Hash& hash : *path) response->add_path(std::string(AsView(hash)));
+      return absl::OkStatus();
+    });
+  }
+
+  grpc::ServerUnaryReactor* GetEntries(grpc::CallbackServerContext* context,
+                                       const v1::GetEntriesRequest* request,
+                                       v1::GetEntriesResponse* response) override {
+    if (auto status = Check(context, request->institution()); !status.ok()) {
+      return Reject(context, std::move(status));
+    }
+    if (request->with_statements() && !with_statements_) {
+      return Reject(context, FieldError(absl::StatusCode::kPermissionDenied, "with_statements",
+                                        "listener", "statements go to the operator only"));
+    }
+    return rpc::RunBlocking(parts_.pool, context,
+                            [this, request, response] { return Read(*request, *response); });
+  }
+
+ private:
+  absl::Status Check(grpc::CallbackServerContext* context, const std::string& institution) const {
+    NAKADACHI_RETURN_IF_ERROR(
+        rpc::RequireRole(context,
+                         {rpc::Role::kIntermediate, rpc::Role::kInspector, rpc::Role::kOperator})
+            .status());
+    return CheckInstitution(institution);
+  }
+
+  absl::Status Read(const v1::GetEntriesRequest& request, v1::GetEntriesResponse& response) const {
+    const uint64_t size = parts_.ledger->Head().size;
+    response.set_size(size);
+    const uint32_t limit =
+        request.limit() == 0 ? kMaxEntries : std::min(request.limit(), kMaxEntries);
+    if (request.start() >= size) return absl::OkStatus();
+    const uint64_t end = request.start() + std::min<uint64_t>(limit, size - request.start());
+    size_t bytes = 0;
+    return parts_.store->ledger_store().ReadEntries(
+        request.start(), end, [&](uint64_t index, ledger::StoredEntry entry) {
+          bytes += entry.statement.size() + 128;
+          if (response.entries_size() > 0 && bytes > kMaxResponseBytes) return false;
+          v1::LedgerEntry* out = response.add_entries();
+          out->set_index(index);
+          out->set_commitment(std::string(AsView(entry.commitment)));
+          out->set_erased(entry.statement.empty());
+          if (request.with_statements()) {
+            out->set_salt(std::move(entry.salt));
+            out->set_statement(std::move(entry.statement));
+          }
+          return true;
+        });
+  }
+
+  grpc::ServerUnaryReactor* Reject(grpc::CallbackServerContext* context, absl::Status status) {
+    return rpc::Reply(context, Counted(parts_.figures, std::move(status)));
+  }
+
+  const ServiceParts parts_;
+  const bool with_statements_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeLedgerService(const ServiceParts& parts, bool with_statements) {
+  return std::make_unique<LedgerServiceImpl>(parts, with_statements);
+}
+
+}  // namespace nakadachi::broker

@@ -1,0 +1,56 @@
+// The broker's gRPC services: each parses, asks a desk and maps the status.
+#ifndef NAKADACHI_SERVER_BROKER_SERVICE_SERVICES_H_
+#define NAKADACHI_SERVER_BROKER_SERVICE_SERVICES_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "common/base/clock.h"
+#include "common/directory/directory.h"
+#include "common/ledger/ledger.h"
+#include "common/rpc/channel.h"
+#include "common/rpc/work_pool.h"
+#include "server/broker/desk/directory_desk.h"
+#include "server/broker/desk/figures.h"
+#include "server/broker/desk/permit_desk.h"
+#include "server/broker/desk/report_desk.h"
+#include "server/broker/model/code_deriver.h"
+#include "server/broker/store/broker_store.h"
+
+namespace grpc {
+class Service;
+}
+
+namespace nakadachi::broker {
+
+// What the services use. Everything outlives them.
+struct ServiceParts {
+  PermitDesk* permits = nullptr;
+  ReportDesk* reports = nullptr;
+  DirectoryDesk* changes = nullptr;
+  const Directory* directory = nullptr;
+  const CodeDeriver* codes = nullptr;
+  ledger::Ledger* ledger = nullptr;
+  BrokerStore* store = nullptr;
+  Figures* figures = nullptr;
+  Clock* clock = nullptr;
+  rpc::WorkPool* pool = nullptr;
+  rpc::TlsMaterial client_tls;  // to speak to intermediate servers
+  std::string vkey;             // C2SP verifier key of the broker's signing key
+  int64_t started_ms = 0;
+};
+
+// Network listener. Peers: intermediate servers.
+std::unique_ptr<grpc::Service> MakePermitService(const ServiceParts& parts);
+// Network listener. Peer: juki net.
+std::unique_ptr<grpc::Service> MakeCodeService(const ServiceParts& parts);
+// Operator listener. Peers: operators.
+std::unique_ptr<grpc::Service> MakeOperatorService(const ServiceParts& parts);
+// Members and inspectors see checkpoints, proofs and commitments; statements only where
+// `with_statements`, on the operator's listener.
+std::unique_ptr<grpc::Service> MakeLedgerService(const ServiceParts& parts, bool with_statements);
+
+}  // namespace nakadachi::broker
+
+#endif  // NAKADACHI_SERVER_BROKER_SERVICE_SERVICES_H_

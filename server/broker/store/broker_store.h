@@ -1,0 +1,99 @@
+// What the broker's database holds, and under which keys: the only place that knows.
+//
+// Writes are added to a batch that the caller commits, with the statement they belong to.
+#ifndef NAKADACHI_SERVER_BROKER_STORE_BROKER_STORE_H_
+#define NAKADACHI_SERVER_BROKER_STORE_BROKER_STORE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/crypto/crypto.h"
+#include "common/ledger/ledger_store.h"
+#include "common/storage/database.h"
+#include "nakadachi/stored/v1/broker.pb.h"
+#include "nakadachi/v1/statement.pb.h"
+#include "server/broker/model/code_deriver.h"
+
+namespace nakadachi::broker {
+
+struct StoreOptions {
+  std::string path;
+  std::shared_ptr<storage::Environment> environment;
+  storage::KeyProvider* key_provider = nullptr;  // outlives the store
+  Random* random = nullptr;                      // outlives the store
+};
+
+// Thread-safe, but for the rules on who may call what. Reads fail with DATA_LOSS only.
+class BrokerStore {
+ public:
+  static absl::StatusOr<std::unique_ptr<BrokerStore>> Open(const StoreOptions& options);
+
+  ledger::LedgerStore& ledger_store() { return *ledger_store_; }
+  storage::Database& database() { return *database_; }
+
+  // The leaf of the Permit or Refusal that answers a proven query.
+  absl::StatusOr<std::optional<uint64_t>> FindDecision(const Hash& query_commitment) const;
+  void PutDecision(const Hash& query_commitment, uint64_t leaf, storage::Batch& batch);
+
+  // The leaf of the Refusal that answers a query whose proof, as it was presented, did not hold.
+  absl::StatusOr<std::optional<uint64_t>> FindPresentation(const Hash& presentation) const;
+  void PutPresentation(const Hash& presentation, uint64_t leaf, storage::Batch& batch);
+
+  // A new permit: open, and in the person's index. On the ledger's writer only; PermitNotStored
+  // takes the count back, likewise, where the commit failed.
+  void PutPermit(const Hash& permit_commitment, const stored::v1::PermitRecord& record,
+                 const RecordManagementCode& person, storage::Batch& batch);
+  void PermitNotStored() { --permits_; }
+
+  absl::StatusOr<std::optional<stored::v1::PermitRecord>> FindPermit(
+      absl::string_view permit_commitment) const;
+  // Whatever a party reported of a permit, also what contradicts its record.
+  void PutHalf(absl::string_view permit_commitment, const Hash& half_commitment,
+               const v1::Recorded& half, storage::Batch& batch);
+  void UpdatePermit(absl::string_view permit_commitment, const stored::v1::PermitRecord& record,
+                    storage::Batch& batch);
+  // The permit has both halves. One caller at a time; PermitsNotClosed takes the count back where
+  // the commit failed.
+  void ClosePermit(absl::string_view permit_commitment, const stored::v1::PermitRecord& record,
+                   storage::Batch& batch);
+  void PermitsNotClosed(uint64_t count) { closed_ -= count; }
+  // Permits that wait for a half.
+  uint64_t OpenPermits() const { return permits_ - closed_; }
+  // Open permits whose validity ended at or before `until_ms`, oldest first.
+  absl::Status VisitLapsed(
+      int64_t until_ms,
+      const std::function<bool(absl::string_view permit_commitment)>& visit) const;
+
+  // Leaves of the permits given about a person, oldest first.
+  absl::StatusOr<std::vector<uint64_t>> PermitsOf(const RecordManagementCode& person) const;
+
+  // Leaves of Directory statements with sequence numbers above `after`, at most `limit`.
+  absl::StatusOr<std::vector<uint64_t>> DirectoryLeaves(uint64_t after, size_t limit) const;
+  void PutDirectoryLeaf(uint64_t sequence, uint64_t leaf, storage::Batch& batch);
+
+  absl::StatusOr<std::optional<stored::v1::AnsweredRequest>> FindRequest(
+      absl::string_view request_id) const;
+  void PutRequest(absl::string_view request_id, const stored::v1::AnsweredRequest& request,
+                  storage::Batch& batch);
+
+ private:
+  explicit BrokerStore(std::unique_ptr<storage::Database> database);
+  absl::Status ReadCounters();
+  std::string PersonPrefix(const RecordManagementCode& person) const;
+
+  std::unique_ptr<storage::Database> database_;
+  std::unique_ptr<ledger::LedgerStore> ledger_store_;
+  // Each is written by one thread at a time, with what it counts.
+  std::atomic<uint64_t> permits_{0};
+  std::atomic<uint64_t> closed_{0};
+};
+
+}  // namespace nakadachi::broker
+
+#endif  // NAKADACHI_SERVER_BROKER_STORE_BROKER_STORE_H_
