@@ -56,8 +56,9 @@ class UnaryServer final : public grpc::ServerUnaryReactor {
       if (finished_) return;
       finished_ = true;
     }
-    if (result.ok()) *response_ = *std::move(result);
-    Finish(ToGrpc(result.status()));
+    const absl::Status status = result.status();
+    if (status.ok()) *response_ = *std::move(result);
+    Finish(ToGrpc(status));
   }
 
   std::shared_ptr<UnaryServer> self_;  // until OnDone
