@@ -63,9 +63,8 @@ std::string Summary(const Account& account) {
   for (const auto& [rule, count] : account.errors) {
     line(absl::StrCat("  ", rule), absl::StrCat(count));
   }
-  line("records compared",
-       absl::StrCat(account.compared, ", mismatches ", account.mismatches, ", unverified answers ",
-                    account.unverified));
+  line("records compared", absl::StrCat(account.compared, ", mismatches ", account.mismatches,
+                                        ", unverified answers ", account.unverified));
   line("latency, one by one", Latency(account.lone_ms));
   line("latency, in bulk", Latency(account.bulk_ms));
   for (const auto& [author, entries] : account.ledger_entries) {

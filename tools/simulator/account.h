@@ -27,8 +27,8 @@ struct Account {
   uint64_t unverified = 0;  // answers whose Receipt says that they did not verify
   uint64_t residents = 0;
   uint64_t moved = 0;
-  std::vector<double> lone_ms;  // each single query, from call to answer
-  std::vector<double> bulk_ms;  // each query of a bulk or load
+  std::vector<double> lone_ms;                     // each single query, from call to answer
+  std::vector<double> bulk_ms;                     // each query of a bulk or load
   std::map<std::string, uint64_t> ledger_entries;  // by author, where ledgers were verified
   double elapsed_s = 0;
 
