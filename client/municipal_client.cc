@@ -74,12 +74,16 @@ absl::StatusOr<std::vector<absl::Status>> MunicipalClient::RegisterReplicas(
   };
   size_t answered = 0;
   const auto on_answer = [&](const v1::RegisterReplicasResponse& response) {
-    for (const auto& problem : response.problems()) {
-      const size_t at = response.tag() + problem.position();
-      if (at < results.size()) results[at] = rpc::FromBytes(problem.error());
+    const size_t begin = std::min<size_t>(response.tag(), entries.size());
+    const size_t end = std::min(begin + kReplicaBatch, entries.size());
+    if (!response.error().empty()) {
+      std::fill(results.begin() + begin, results.begin() + end, rpc::FromBytes(response.error()));
     }
-    answered +=
-        std::min(kReplicaBatch, entries.size() - std::min<size_t>(response.tag(), entries.size()));
+    for (const auto& problem : response.problems()) {
+      const size_t at = begin + problem.position();
+      if (at < end) results[at] = rpc::FromBytes(problem.error());
+    }
+    answered += end - begin;
     if (progress) progress(answered);
   };
   NAKADACHI_RETURN_IF_ERROR(
