@@ -57,6 +57,10 @@ class Institution {
   // A statement by this institution, now.
   v1::Statement NewStatement() const;
 
+  // Records an Operation statement ("start", "stop", "staff", …). Blocks until it is durable.
+  absl::Status RecordOperation(absl::string_view kind, absl::string_view staff_pseudonym,
+                               absl::string_view detail);
+
   // blind(addressee number): how a person is named in this database's keys.
   std::string PersonKey(const AddresseeNumber& number) const;
 

@@ -2,10 +2,13 @@
 #ifndef NAKADACHI_SERVER_INTERMEDIATE_LAYOUT_H_
 #define NAKADACHI_SERVER_INTERMEDIATE_LAYOUT_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "common/crypto/crypto.h"
 #include "common/ledger/ledger_store.h"
 #include "common/storage/database.h"
 
@@ -19,17 +22,42 @@ enum Family : int {
   kTiles,        // ledger
   kCodes,        // 'a' || blind(addressee number) -> PersonCode
                  // 'c' || blind(linkage code) -> addressee number
-                 // 'n' || blind(acquisition number) -> addressee number
-  kReplica,      // blind(addressee number) || item -> ReplicaSet
+                 // 'n' || blind(acquisition number) -> KeyU64(expires) || addressee number
+  kReplica,      // blind(addressee number) || item -> KeyU64(source version) || ReplicaSet
   kProvisions,   // permit commitment -> AnsweredPermit; 'x' || KeyU64(valid until) || commitment
   kReviews,      // permit number -> StoredReview
-  kExchanges,    // 'r' || request id -> StoredExchange; 'o' || request id: open ones;
-                 // 'p' || permit commitment -> request id
-  kOutbox,       // 'b' || KeyU64(n): halves for the broker; 'd' || KeyU64(n): deliveries
+  kExchanges,    // 'r' || request id -> StoredExchange
+                 // 'o' || request id -> KeyU64(lapses, ms): open ones
+                 // 'p' || permit commitment -> request id: reviewed ones
+  kOutbox,       // 'b' || KeyU64(leaf index): halves for the broker, no value
+                 // 'x' || KeyU64(leaf index): halves that the broker refused
+                 // 'd' || permit commitment -> OutboxEntry: deliveries
 };
 
 const std::vector<storage::ColumnFamily>& Families();
 ledger::LedgerFamilies LedgerFamiliesOf();
+
+// What Database::BlindKey is called for.
+inline constexpr absl::string_view kBlindAddressee = "addressee-number";
+inline constexpr absl::string_view kBlindCode = "linkage-code";
+inline constexpr absl::string_view kBlindAcquisition = "acquisition-number";
+
+// Keys of kCodes and kReplica, from blinded parts.
+std::string CodesKey(char kind, absl::string_view blind);
+std::string ReplicaKey(absl::string_view person, absl::string_view item);
+// Keys of kProvisions.
+std::string ProvisionEndKey(int64_t valid_until_ms, absl::string_view permit_commitment);
+// False where `key` begins with 'x' by chance only.
+bool ParseProvisionEndKey(absl::string_view key, int64_t* valid_until_ms,
+                          std::string* permit_commitment);
+
+// Counters in kMeta: how many there are, without counting them. Whoever changes one holds a lock
+// from reading to commit.
+inline constexpr absl::string_view kCountCodes = "count/codes";
+inline constexpr absl::string_view kCountPending = "count/acquisitions";
+inline constexpr absl::string_view kCountReplicaSets = "count/replica-sets";
+absl::StatusOr<uint64_t> ReadCount(const storage::Database& database, absl::string_view counter);
+void PutCount(absl::string_view counter, uint64_t value, storage::Batch& batch);
 
 }  // namespace nakadachi::intermediate
 

@@ -7,11 +7,16 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "common/base/ids.h"
 #include "nakadachi/v1/vaccination.pb.h"
 #include "server/intermediate/institution.h"
 
 namespace nakadachi::intermediate {
+
+// An item of information as the permission list writes it: lower-case letters, digits and hyphens,
+// a letter first. INVALID_ARGUMENT, rule "slug".
+absl::Status CheckItem(absl::string_view item, absl::string_view field);
 
 // The rules of a set, pure: known item slug, record ids unique, field lengths and forms
 // (vaccination.proto). INVALID_ARGUMENT with field and rule.
@@ -24,7 +29,7 @@ class Replica {
 
   struct Entry {
     AddresseeNumber person;
-    v1::ReplicaSet set;
+    const v1::ReplicaSet* set = nullptr;  // lives until Register returns
   };
   // One synced commit for all that are in order; a status an entry. FAILED_PRECONDITION, rule
   // "stale-version", where what is held is newer (or as new and different).

@@ -1,0 +1,318 @@
+#include "server/intermediate/intermediate_server.h"
+
+#include <cstdio>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "common/base/status.h"
+#include "common/crypto/key_file.h"
+#include "common/ledger/checkpoint.h"
+#include "common/rpc/channel.h"
+#include "common/rpc/config.h"
+#include "common/rpc/server.h"
+#include "common/rpc/work_pool.h"
+#include "grpcpp/impl/service_type.h"
+#include "server/intermediate/grpc_links.h"
+#include "server/intermediate/services.h"
+
+namespace nakadachi::intermediate {
+namespace {
+
+constexpr size_t kDefaultBudgetMb = 256;
+constexpr int64_t kMsPerSecond = 1'000;
+constexpr absl::Duration kSweepEvery = absl::Seconds(2);
+// Acquisition numbers live for hours, and finding the old ones reads them all.
+constexpr int kCodeSweepEvery = 30;
+
+absl::Status Require(bool present, absl::string_view field) {
+  if (present) return absl::OkStatus();
+  return InvalidField(field, "required", "is missing");
+}
+
+absl::Status CheckConfig(const v1::IntermediateConfig& config) {
+  NAKADACHI_RETURN_IF_ERROR(Require(!config.runtime().data().empty(), "runtime.data"));
+  NAKADACHI_RETURN_IF_ERROR(
+      Require(!config.runtime().key_encryption_key().empty(), "runtime.key_encryption_key"));
+  NAKADACHI_RETURN_IF_ERROR(Require(!config.network().address().empty(), "network.address"));
+  NAKADACHI_RETURN_IF_ERROR(Require(!config.terminal().address().empty(), "terminal.address"));
+  NAKADACHI_RETURN_IF_ERROR(Require(!config.broker().address().empty(), "broker.address"));
+  NAKADACHI_RETURN_IF_ERROR(Require(!config.broker_vkey().empty(), "broker_vkey"));
+  return Require(config.municipalities_size() > 0, "municipalities");
+}
+
+// The broker's first key, which the operator of this platform was given by hand.
+absl::StatusOr<Ed25519PublicKey> TrustAnchor(const std::string& vkey) {
+  absl::StatusOr<ledger::NamedKey> key = ledger::ParseVerifierKey(vkey);
+  if (!key.ok()) return UnderField("broker_vkey", key.status());
+  if (key->name != ledger::Origin(Author::Broker())) {
+    return InvalidField("broker_vkey", "origin", "not a key of a broker");
+  }
+  return key->key;
+}
+
+class ServerImpl final : public IntermediateServer {
+ public:
+  explicit ServerImpl(const IntermediateOptions& options)
+      : config_(options.config),
+        base_folder_(options.base_folder),
+        clock_(options.clock),
+        random_(options.random == nullptr ? &SystemRandom() : options.random) {}
+  ~ServerImpl() override { Shutdown(absl::ZeroDuration()); }
+
+  absl::Status Open();
+  int network_port() const override { return network_->port(); }
+  int terminal_port() const override { return terminal_->port(); }
+  void Shutdown(absl::Duration grace) override;
+
+ private:
+  std::string Resolve(const std::string& path) const {
+    return rpc::ResolvePath(base_folder_, path);
+  }
+  absl::Status OpenPlatform();
+  absl::Status OpenLinks();
+  absl::Status OpenInstitutions();
+  absl::StatusOr<Hosted> OpenInstitution(const v1::IntermediateConfig::Municipality& municipality,
+                                         const LocalGovernmentCode& code);
+  absl::Status OpenListeners();
+  absl::Status WritePorts() const;
+  void Sweep();
+  void StopSweeping();
+
+  const v1::IntermediateConfig config_;
+  const std::string base_folder_;
+  std::unique_ptr<Clock> own_clock_;
+  Clock* clock_;
+  Random* const random_;
+
+  // In the order of use: what stands below uses what stands above.
+  std::unique_ptr<storage::KeyProvider> key_provider_;
+  std::unique_ptr<Directory> directory_;
+  std::unique_ptr<ledger::Verifier> verifier_;
+  Platform platform_;
+  Hosting hosting_;
+  std::unique_ptr<BrokerLink> broker_link_;
+  std::unique_ptr<PeerLink> peer_link_;
+  std::unique_ptr<DirectoryFollower> follower_;
+  std::unique_ptr<rpc::WorkPool> pool_;
+  std::vector<std::unique_ptr<grpc::Service>> network_services_;
+  std::vector<std::unique_ptr<grpc::Service>> terminal_services_;
+  std::unique_ptr<rpc::Server> network_;
+  std::unique_ptr<rpc::Server> terminal_;
+
+  bool shut_down_ = false;
+  absl::Mutex sweep_mutex_;
+  bool stop_sweeping_ ABSL_GUARDED_BY(sweep_mutex_) = false;
+  std::thread sweeper_;
+};
+
+absl::Status ServerImpl::Open() {
+  NAKADACHI_RETURN_IF_ERROR(CheckConfig(config_));
+  NAKADACHI_RETURN_IF_ERROR(OpenPlatform());
+  NAKADACHI_RETURN_IF_ERROR(OpenLinks());
+  NAKADACHI_RETURN_IF_ERROR(OpenInstitutions());
+  NAKADACHI_RETURN_IF_ERROR(OpenListeners());
+  hosting_.ForEachServed([](const LocalGovernmentCode& code, Hosted& hosted) {
+    const absl::Status recorded =
+        hosted.institution->RecordOperation("start", "", "intermediate server");
+    if (!recorded.ok()) {
+      std::fprintf(stderr, "%s: start not recorded: %s\n", code.ToString().c_str(),
+                   recorded.ToString().c_str());
+    }
+  });
+  sweeper_ = std::thread([this] { Sweep(); });
+  return WritePorts();
+}
+
+absl::Status ServerImpl::OpenPlatform() {
+  const v1::Runtime& runtime = config_.runtime();
+  if (clock_ == nullptr && !runtime.clock_offset_file().empty()) {
+    NAKADACHI_ASSIGN_OR_RETURN(own_clock_, OpenOffsetClock(Resolve(runtime.clock_offset_file())));
+    clock_ = own_clock_.get();
+  }
+  if (clock_ == nullptr) clock_ = &SystemClock();
+  NAKADACHI_ASSIGN_OR_RETURN(key_provider_,
+                             storage::OpenFileKeyProvider(Resolve(runtime.key_encryption_key())));
+  NAKADACHI_ASSIGN_OR_RETURN(const Ed25519PublicKey anchor, TrustAnchor(config_.broker_vkey()));
+  directory_ = std::make_unique<Directory>(anchor);
+  verifier_ = ledger::Verifier::Create(directory_.get());
+
+  const size_t budget_mb =
+      runtime.memory_budget_mb() == 0 ? kDefaultBudgetMb : runtime.memory_budget_mb();
+  platform_.clock = clock_;
+  platform_.random = random_;
+  platform_.directory = directory_.get();
+  platform_.verifier = verifier_.get();
+  platform_.environment = storage::Environment::Create(budget_mb << 20);
+  if (config_.clock_tolerance_s() != 0) {
+    platform_.clock_tolerance_ms = int64_t{config_.clock_tolerance_s()} * kMsPerSecond;
+  }
+  if (config_.acquisition_lifetime_s() != 0) {
+    platform_.acquisition_lifetime_ms = int64_t{config_.acquisition_lifetime_s()} * kMsPerSecond;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ServerImpl::OpenLinks() {
+  absl::StatusOr<rpc::TlsMaterial> tls = rpc::ReadTls(config_.client_tls(), base_folder_);
+  if (!tls.ok()) return UnderField("client_tls", tls.status());
+  broker_link_ = MakeBrokerLink(config_.broker(), *tls);
+  peer_link_ = MakePeerLink(*tls);
+  const std::string folder = absl::StrCat(Resolve(config_.runtime().data()), "/directory");
+  NAKADACHI_ASSIGN_OR_RETURN(follower_, DirectoryFollower::Open(folder, key_provider_.get(),
+                                                                platform_, broker_link_.get()));
+  return absl::OkStatus();
+}
+
+// One that does not open is told of and not served; the others are.
+absl::Status ServerImpl::OpenInstitutions() {
+  for (int i = 0; i < config_.municipalities_size(); ++i) {
+    const v1::IntermediateConfig::Municipality& municipality = config_.municipalities(i);
+    const std::string field = absl::StrCat("municipalities[", i, "].code");
+    NAKADACHI_ASSIGN_OR_RETURN(const LocalGovernmentCode code,
+                               LocalGovernmentCode::Parse(municipality.code(), field));
+    if (hosting_.all().count(code) > 0) {
+      return InvalidField(field, "duplicate", "the institution is named twice");
+    }
+    absl::StatusOr<Hosted> hosted = OpenInstitution(municipality, code);
+    if (hosted.ok()) {
+      hosting_.Add(code, *std::move(hosted));
+      continue;
+    }
+    std::fprintf(stderr, "%s: not served: %s\n", code.ToString().c_str(),
+                 hosted.status().ToString().c_str());
+    Hosted not_served;
+    not_served.opened = hosted.status();
+    hosting_.Add(code, std::move(not_served));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Hosted> ServerImpl::OpenInstitution(
+    const v1::IntermediateConfig::Municipality& municipality, const LocalGovernmentCode& code) {
+  Hosted hosted;
+  NAKADACHI_ASSIGN_OR_RETURN(MemberKeys keys, LoadMemberKeys(Resolve(municipality.keys())));
+  storage::KeyProvider* key_provider = key_provider_.get();
+  if (!municipality.key_encryption_key().empty()) {
+    NAKADACHI_ASSIGN_OR_RETURN(
+        hosted.key_provider,
+        storage::OpenFileKeyProvider(Resolve(municipality.key_encryption_key())));
+    key_provider = hosted.key_provider.get();
+  }
+  const std::string folder = absl::StrCat(Resolve(config_.runtime().data()), "/", code.ToString());
+  NAKADACHI_ASSIGN_OR_RETURN(
+      hosted.institution,
+      Institution::Open(code, folder, {std::move(keys.signing), std::move(keys.sealing)},
+                        key_provider, platform_));
+  Institution* const institution = hosted.institution.get();
+  hosted.codes = std::make_unique<CodeBook>(institution);
+  hosted.replica = std::make_unique<Replica>(institution);
+  NAKADACHI_ASSIGN_OR_RETURN(hosted.outbox,
+                             Outbox::Open(institution, broker_link_.get(), peer_link_.get()));
+  hosted.provider = Provider::Create({institution, hosted.codes.get(), hosted.replica.get(),
+                                      hosted.outbox.get(), follower_.get()});
+  NAKADACHI_ASSIGN_OR_RETURN(
+      hosted.requester, Requester::Open({institution, hosted.codes.get(), hosted.outbox.get(),
+                                         follower_.get(), broker_link_.get(), peer_link_.get()}));
+  return hosted;
+}
+
+absl::Status ServerImpl::OpenListeners() {
+  pool_ = std::make_unique<rpc::WorkPool>();
+  const ServiceParts parts{&hosting_, pool_.get(), directory_.get(), clock_, clock_->NowMs()};
+  network_services_.push_back(MakeExchangeService(parts));
+  network_services_.push_back(MakeLedgerService(parts, LedgerReaders::kNetwork));
+  terminal_services_.push_back(MakeMunicipalService(parts));
+  terminal_services_.push_back(MakeLedgerService(parts, LedgerReaders::kTerminal));
+
+  rpc::ServerOptions network;
+  network.address = config_.network().address();
+  absl::StatusOr<rpc::TlsMaterial> tls = rpc::ReadTls(config_.network().tls(), base_folder_);
+  if (!tls.ok()) return UnderField("network.tls", tls.status());
+  network.tls = *std::move(tls);
+  for (const auto& service : network_services_) network.services.push_back(service.get());
+  NAKADACHI_ASSIGN_OR_RETURN(network_, rpc::Server::Start(network));
+
+  rpc::ServerOptions terminal;
+  terminal.address = config_.terminal().address();
+  tls = rpc::ReadTls(config_.terminal().tls(), base_folder_);
+  if (!tls.ok()) return UnderField("terminal.tls", tls.status());
+  terminal.tls = *std::move(tls);
+  terminal.health_and_reflection = true;
+  for (const auto& service : terminal_services_) terminal.services.push_back(service.get());
+  NAKADACHI_ASSIGN_OR_RETURN(terminal_, rpc::Server::Start(terminal));
+  return absl::OkStatus();
+}
+
+absl::Status ServerImpl::WritePorts() const {
+  if (config_.runtime().port_file().empty()) return absl::OkStatus();
+  return rpc::WritePortFile(Resolve(config_.runtime().port_file()),
+                            {{"network", network_port()}, {"terminal", terminal_port()}});
+}
+
+void ServerImpl::Sweep() {
+  for (int round = 0;; ++round) {
+    {
+      absl::MutexLock lock(&sweep_mutex_);
+      sweep_mutex_.AwaitWithTimeout(absl::Condition(&stop_sweeping_), kSweepEvery);
+      if (stop_sweeping_) return;
+    }
+    hosting_.ForEachServed([round](const LocalGovernmentCode& code, Hosted& hosted) {
+      absl::Status status = hosted.requester->Sweep();
+      status.Update(hosted.provider->Sweep());
+      if (round % kCodeSweepEvery == 0) status.Update(hosted.codes->Sweep());
+      if (status.ok()) return;
+      std::fprintf(stderr, "%s: sweep: %s\n", code.ToString().c_str(), status.ToString().c_str());
+    });
+  }
+}
+
+void ServerImpl::StopSweeping() {
+  {
+    absl::MutexLock lock(&sweep_mutex_);
+    stop_sweeping_ = true;
+  }
+  if (sweeper_.joinable()) sweeper_.join();
+}
+
+// Calls first, then what calls waited for, then what that wrote to.
+void ServerImpl::Shutdown(absl::Duration grace) {
+  if (shut_down_) return;
+  shut_down_ = true;
+  const bool served = sweeper_.joinable();
+  StopSweeping();
+  std::thread terminal([this, grace] {
+    if (terminal_ != nullptr) terminal_->Shutdown(grace);
+  });
+  if (network_ != nullptr) network_->Shutdown(grace);
+  terminal.join();
+  pool_.reset();
+  hosting_.ForEachServed(
+      [](const LocalGovernmentCode&, Hosted& hosted) { hosted.requester->Shutdown(); });
+  if (follower_ != nullptr) follower_->Shutdown();
+  hosting_.ForEachServed([served](const LocalGovernmentCode& code, Hosted& hosted) {
+    hosted.outbox->Shutdown();
+    const absl::Status recorded =
+        served ? hosted.institution->RecordOperation("stop", "", "intermediate server")
+               : absl::OkStatus();
+    if (!recorded.ok()) {
+      std::fprintf(stderr, "%s: stop not recorded: %s\n", code.ToString().c_str(),
+                   recorded.ToString().c_str());
+    }
+    hosted.institution->ledger().Shutdown();
+  });
+  peer_link_.reset();
+  broker_link_.reset();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<IntermediateServer>> IntermediateServer::Start(
+    const IntermediateOptions& options) {
+  auto server = std::make_unique<ServerImpl>(options);
+  NAKADACHI_RETURN_IF_ERROR(server->Open());
+  return server;
+}
+
+}  // namespace nakadachi::intermediate

@@ -1,0 +1,126 @@
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "common/base/status.h"
+#include "common/rpc/handler.h"
+#include "nakadachi/v1/ledger.grpc.pb.h"
+#include "server/intermediate/services.h"
+
+namespace nakadachi::intermediate {
+namespace {
+
+using rpc::Role;
+using PeerPtr = std::shared_ptr<const rpc::Peer>;
+
+constexpr uint32_t kMaxEntries = 1'024;
+// Below the message limit with room for the last entry.
+constexpr size_t kMaxBytes = 3u << 20;
+
+class LedgerServiceImpl final : public v1::LedgerService::CallbackService {
+ public:
+  LedgerServiceImpl(const ServiceParts& parts, LedgerReaders readers)
+      : hosting_(parts.hosting), pool_(parts.pool), readers_(readers) {}
+
+  grpc::ServerUnaryReactor* GetCheckpoint(grpc::CallbackServerContext* context,
+                                          const v1::GetCheckpointRequest* request,
+                                          v1::GetCheckpointResponse* response) override {
+    const absl::StatusOr<Hosted*> hosted = Readable(context, request->institution());
+    if (hosted.ok()) {
+      response->set_checkpoint((*hosted)->institution->ledger().Head().note);
+    }
+    return rpc::Reply(context, hosting_->Counted(hosted.status()));
+  }
+
+  grpc::ServerUnaryReactor* GetConsistencyProof(
+      grpc::CallbackServerContext* context, const v1::GetConsistencyProofRequest* request,
+      v1::GetConsistencyProofResponse* response) override {
+    const absl::StatusOr<Hosted*> hosted = Readable(context, request->institution());
+    if (!hosted.ok()) return rpc::Reply(context, hosting_->Counted(hosted.status()));
+    return rpc::RunBlocking(pool_, context, [this, hosted = *hosted, request, response] {
+      const auto path =
+          hosted->institution->ledger().ProveConsistency(request->old_size(), request->new_size());
+      if (!path.ok()) return hosting_->Counted(path.status());
+      for (const Hash& hash : *path) response->add_path(std::string(AsView(hash)));
+      return absl::OkStatus();
+    });
+  }
+
+  grpc::ServerUnaryReactor* GetEntries(grpc::CallbackServerContext* context,
+                                       const v1::GetEntriesRequest* request,
+                                       v1::GetEntriesResponse* response) override {
+    const absl::StatusOr<Hosted*> hosted = Readable(context, request->institution());
+    if (!hosted.ok()) return rpc::Reply(context, hosting_->Counted(hosted.status()));
+    if (request->with_statements()) {
+      const absl::Status allowed = MayReadStatements(context);
+      if (!allowed.ok()) return rpc::Reply(context, hosting_->Counted(allowed));
+    }
+    return rpc::RunBlocking(pool_, context, [this, hosted = *hosted, request, response] {
+      return hosting_->Counted(ReadEntries(*hosted->institution, *request, response));
+    });
+  }
+
+ private:
+  // The institution, where this peer may see its ledger.
+  absl::StatusOr<Hosted*> Readable(const grpc::CallbackServerContext* context,
+                                   const std::string& institution) {
+    NAKADACHI_ASSIGN_OR_RETURN(
+        const PeerPtr peer,
+        rpc::RequireRole(context, {Role::kBroker, Role::kJuki, Role::kIntermediate, Role::kOffice,
+                                   Role::kOperator, Role::kStaff, Role::kInspector}));
+    NAKADACHI_ASSIGN_OR_RETURN(Hosted* const hosted, hosting_->Find(institution, "institution"));
+    if (readers_ == LedgerReaders::kNetwork || peer->MaySpeakFor(hosted->institution->code())) {
+      return hosted;
+    }
+    return FieldError(absl::StatusCode::kPermissionDenied, "institution", "municipality",
+                      "the certificate does not name the institution");
+  }
+
+  absl::Status MayReadStatements(const grpc::CallbackServerContext* context) const {
+    if (readers_ == LedgerReaders::kNetwork) {
+      return FieldError(absl::StatusCode::kPermissionDenied, "with_statements", "listener",
+                        "statements are read on the terminal listener");
+    }
+    return rpc::RequireRole(context, {Role::kStaff, Role::kOperator, Role::kInspector}).status();
+  }
+
+  static absl::Status ReadEntries(Institution& institution, const v1::GetEntriesRequest& request,
+                                  v1::GetEntriesResponse* response) {
+    if (request.limit() > kMaxEntries) {
+      return InvalidField("limit", "range", "more than 1,024 entries");
+    }
+    const uint64_t size = institution.ledger().Head().size;
+    response->set_size(size);
+    if (request.start() > size) {
+      return FieldError(absl::StatusCode::kOutOfRange, "start", "range", "beyond the ledger");
+    }
+    const uint64_t limit = request.limit() == 0 ? kMaxEntries : request.limit();
+    const uint64_t end = request.start() + std::min(limit, size - request.start());
+    size_t bytes = 0;
+    return institution.ledger_store().ReadEntries(
+        request.start(), end, [&](uint64_t index, ledger::StoredEntry entry) {
+          bytes += entry.statement.size();
+          v1::LedgerEntry& out = *response->add_entries();
+          out.set_index(index);
+          out.set_commitment(std::string(AsView(entry.commitment)));
+          out.set_erased(entry.salt.empty());
+          if (!request.with_statements()) return true;
+          out.set_salt(std::move(entry.salt));
+          out.set_statement(std::move(entry.statement));
+          return bytes < kMaxBytes;
+        });
+  }
+
+  Hosting* const hosting_;
+  rpc::WorkPool* const pool_;
+  const LedgerReaders readers_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeLedgerService(const ServiceParts& parts, LedgerReaders readers) {
+  return std::make_unique<LedgerServiceImpl>(parts, readers);
+}
+
+}  // namespace nakadachi::intermediate

@@ -1,0 +1,264 @@
+#include "server/intermediate/replica.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/civil_time.h"
+#include "common/base/status.h"
+#include "server/intermediate/layout.h"
+
+namespace nakadachi::intermediate {
+namespace {
+
+constexpr size_t kVersionSize = 8;
+constexpr size_t kMaxSlug = 64;
+constexpr size_t kMaxRecordId = 64;
+constexpr int kMaxRecords = 1'000;
+constexpr int kMaxEntries = 100;
+constexpr size_t kMaxValue = 500;
+constexpr uint32_t kMaxDose = 7;
+
+bool AllDigits(absl::string_view text) {
+  return std::all_of(text.begin(), text.end(), absl::ascii_isdigit);
+}
+
+// Characters of UTF-8 text; bytes that only continue one are not counted.
+size_t Characters(absl::string_view text) {
+  return static_cast<size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<uint8_t>(c) & 0xC0) != 0x80; }));
+}
+
+absl::Status CheckLength(absl::string_view field, absl::string_view text, size_t limit) {
+  if (Characters(text) <= limit) return absl::OkStatus();
+  return InvalidField(field, "length", absl::StrCat("more than ", limit, " characters"));
+}
+
+// As the permission list has them: hyphens stand singly, between letters or digits.
+bool IsSlug(absl::string_view text) {
+  if (text.empty() || text.size() > kMaxSlug || !absl::ascii_islower(text[0])) return false;
+  for (size_t i = 1; i < text.size(); ++i) {
+    if (absl::ascii_islower(text[i]) || absl::ascii_isdigit(text[i])) continue;
+    if (text[i] != '-' || text[i - 1] == '-' || i + 1 == text.size()) return false;
+  }
+  return true;
+}
+
+int Number(absl::string_view digits) {
+  int value = 0;
+  for (const char digit : digits) value = value * 10 + (digit - '0');
+  return value;
+}
+
+// "A1" to `last`: a season or a third of a month.
+bool IsPart(absl::string_view text, char last) {
+  return text[0] == 'A' && text[1] >= '1' && text[1] <= last;
+}
+
+// vaccination.proto, RegisterDate.
+bool IsRegisterDate(absl::string_view text) {
+  if (text.size() != 8 || !AllDigits(text.substr(0, 4))) return false;
+  const absl::string_view month = text.substr(4, 2);
+  const absl::string_view day = text.substr(6, 2);
+  if (!AllDigits(month) && !IsPart(month, '4')) return false;
+  if (!AllDigits(day)) return IsPart(day, '3') && (!AllDigits(month) || Number(month) <= 12);
+  if (Number(day) > 31) return false;
+  if (!AllDigits(month) || Number(month) == 0) return true;
+  if (Number(month) > 12) return false;
+  if (Number(day) == 0) return true;
+  const int year = Number(text.substr(0, 4));
+  // A leap year, where the year is unknown: 29 February may have been.
+  const absl::CivilDay date(year == 0 ? 2000 : year, Number(month), Number(day));
+  return date.month() == Number(month);
+}
+
+// Digits with at most one point between them.
+bool IsDecimal(absl::string_view text) {
+  const size_t point = text.find('.');
+  if (point == absl::string_view::npos) return AllDigits(text);
+  const absl::string_view after = text.substr(point + 1);
+  return point > 0 && !after.empty() && AllDigits(text.substr(0, point)) && AllDigits(after);
+}
+
+absl::Status CheckVaccination(const v1::Vaccination& vaccination) {
+  if (vaccination.vaccine_kind().size() != 5 || !AllDigits(vaccination.vaccine_kind())) {
+    return InvalidField("vaccine_kind", "digits", "not five digits");
+  }
+  if (vaccination.dose() < 1 || vaccination.dose() > kMaxDose) {
+    return InvalidField("dose", "range", "not 1 to 7");
+  }
+  const std::string& date = vaccination.date().yyyymmdd();
+  const bool no_date = date.empty() && !vaccination.done();
+  if (!no_date && !IsRegisterDate(date)) {
+    return InvalidField("date", "date", "not a date of a register");
+  }
+  NAKADACHI_RETURN_IF_ERROR(CheckLength("manufacturer", vaccination.manufacturer(), 20));
+  NAKADACHI_RETURN_IF_ERROR(CheckLength("lot", vaccination.lot(), 20));
+  NAKADACHI_RETURN_IF_ERROR(CheckLength("volume_ml", vaccination.volume_ml(), 8));
+  if (!IsDecimal(vaccination.volume_ml())) {
+    return InvalidField("volume_ml", "decimal", "not a decimal number");
+  }
+  NAKADACHI_RETURN_IF_ERROR(CheckLength("place", vaccination.place(), 30));
+  NAKADACHI_RETURN_IF_ERROR(CheckLength("physician", vaccination.physician(), 20));
+  if (!vaccination.ticket_number().empty()) {
+    NAKADACHI_RETURN_IF_ERROR(TicketNumber::Parse(vaccination.ticket_number()).status());
+  }
+  if (!vaccination.municipality().empty()) {
+    NAKADACHI_RETURN_IF_ERROR(
+        LocalGovernmentCode::Parse(vaccination.municipality(), "municipality").status());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckOther(const v1::OtherInformation& other) {
+  if (other.entries_size() > kMaxEntries) {
+    return InvalidField("entries", "length", "too many entries");
+  }
+  for (int i = 0; i < other.entries_size(); ++i) {
+    const v1::OtherInformation::Entry& entry = other.entries(i);
+    const std::string field = absl::StrCat("entries[", i, "]");
+    if (entry.name().empty()) return InvalidField(field, "empty", "no name");
+    NAKADACHI_RETURN_IF_ERROR(CheckLength(field, entry.name(), kMaxSlug));
+    NAKADACHI_RETURN_IF_ERROR(CheckLength(field, entry.value(), kMaxValue));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckRecord(const v1::ReplicaRecord& record, const std::string& item) {
+  if (record.item() != item) return InvalidField("item", "item", "not the set's item");
+  if (record.record_id().empty()) return InvalidField("record_id", "empty", "no record id");
+  NAKADACHI_RETURN_IF_ERROR(CheckLength("record_id", record.record_id(), kMaxRecordId));
+  switch (record.content_case()) {
+    case v1::ReplicaRecord::kVaccination:
+      return UnderField("vaccination", CheckVaccination(record.vaccination()));
+    case v1::ReplicaRecord::kOther:
+      return UnderField("other", CheckOther(record.other()));
+    case v1::ReplicaRecord::CONTENT_NOT_SET:
+      break;
+  }
+  return InvalidField("content", "empty", "no content");
+}
+
+// What is stored under a replica's key.
+std::string StoredSet(const v1::ReplicaSet& set) {
+  std::string value = storage::KeyU64(set.source_version());
+  set.AppendToString(&value);
+  return value;
+}
+
+absl::Status CheckNewer(absl::string_view held, absl::string_view offered) {
+  if (held.size() < kVersionSize) return absl::DataLossError("a replica set is cut short");
+  // Versions lead the values as big-endian numbers, which compare as their bytes do.
+  if (offered.substr(0, kVersionSize) > held.substr(0, kVersionSize) || offered == held) {
+    return absl::OkStatus();
+  }
+  return FieldError(absl::StatusCode::kFailedPrecondition, "source_version", "stale-version",
+                    "what is held is newer, or as new and different");
+}
+
+}  // namespace
+
+absl::Status CheckItem(absl::string_view item, absl::string_view field) {
+  if (IsSlug(item)) return absl::OkStatus();
+  return InvalidField(field, "slug", "not an item of information");
+}
+
+absl::Status CheckReplicaSet(const v1::ReplicaSet& set) {
+  NAKADACHI_RETURN_IF_ERROR(CheckItem(set.item(), "item"));
+  if (set.source_version() == 0) {
+    return InvalidField("source_version", "range", "versions begin with 1");
+  }
+  if (set.source_time_ms() <= 0) return InvalidField("source_time_ms", "range", "no time");
+  if (set.records_size() > kMaxRecords) {
+    return InvalidField("records", "length", "too many records");
+  }
+  absl::flat_hash_set<absl::string_view> ids;
+  ids.reserve(static_cast<size_t>(set.records_size()));
+  for (int i = 0; i < set.records_size(); ++i) {
+    const v1::ReplicaRecord& record = set.records(i);
+    absl::Status status = CheckRecord(record, set.item());
+    if (status.ok() && !ids.insert(record.record_id()).second) {
+      status = InvalidField("record_id", "duplicate", "another record has this id");
+    }
+    if (!status.ok()) return UnderField(absl::StrCat("records[", i, "]"), status);
+  }
+  return absl::OkStatus();
+}
+
+std::vector<absl::Status> Replica::Register(const std::vector<Entry>& entries) {
+  struct Ready {
+    size_t position;
+    std::string key;
+    std::string value;
+  };
+  std::vector<absl::Status> results(entries.size());
+  std::vector<Ready> ready;
+  ready.reserve(entries.size());
+  for (size_t i = 0; i < entries.size(); ++i) {
+    results[i] = CheckReplicaSet(*entries[i].set);
+    if (!results[i].ok()) continue;
+    ready.push_back({i,
+                     ReplicaKey(institution_->PersonKey(entries[i].person), entries[i].set->item()),
+                     StoredSet(*entries[i].set)});
+  }
+
+  storage::Database& database = institution_->database();
+  storage::Batch batch(database);
+  absl::flat_hash_map<absl::string_view, absl::string_view> written;  // into `ready`
+  written.reserve(ready.size());
+  absl::MutexLock lock(&mutex_);
+  const absl::StatusOr<uint64_t> count = ReadCount(database, kCountReplicaSets);
+  absl::Status status = count.status();
+  uint64_t added = 0;
+  for (const Ready& entry : ready) {
+    if (!status.ok()) break;
+    absl::Status& result = results[entry.position];
+    const auto earlier = written.find(entry.key);
+    if (earlier != written.end()) {
+      result = CheckNewer(earlier->second, entry.value);
+    } else {
+      const absl::StatusOr<std::optional<std::string>> held = database.Get(kReplica, entry.key);
+      result = held.status();
+      if (held.ok() && held->has_value()) result = CheckNewer(**held, entry.value);
+      if (held.ok() && !held->has_value()) ++added;
+    }
+    if (!result.ok()) continue;
+    batch.Put(kReplica, entry.key, entry.value);
+    written[entry.key] = entry.value;
+  }
+  if (status.ok() && !written.empty()) {
+    PutCount(kCountReplicaSets, *count + added, batch);
+    status = database.Commit(std::move(batch));
+  }
+  if (status.ok()) return results;
+  for (const Ready& entry : ready) {
+    if (results[entry.position].ok()) results[entry.position] = status;
+  }
+  return results;
+}
+
+absl::StatusOr<std::vector<v1::ReplicaSet>> Replica::Read(const AddresseeNumber& person,
+                                                          const std::vector<std::string>& items) {
+  std::vector<v1::ReplicaSet> sets;
+  const std::string blind = institution_->PersonKey(person);
+  for (const std::string& item : items) {
+    NAKADACHI_ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                               institution_->database().Get(kReplica, ReplicaKey(blind, item)));
+    if (!value.has_value()) continue;
+    const absl::string_view bytes = absl::string_view(*value);
+    v1::ReplicaSet set;
+    if (bytes.size() < kVersionSize ||
+        !set.ParseFromArray(bytes.data() + kVersionSize,
+                            static_cast<int>(bytes.size() - kVersionSize))) {
+      return absl::DataLossError("a replica set does not parse");
+    }
+    sets.push_back(std::move(set));
+  }
+  return sets;
+}
+
+}  // namespace nakadachi::intermediate

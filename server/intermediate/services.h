@@ -1,0 +1,40 @@
+// The gRPC services of the platform. They adapt only: who calls, which institution, which part of
+// it, and the status back.
+#ifndef NAKADACHI_SERVER_INTERMEDIATE_SERVICES_H_
+#define NAKADACHI_SERVER_INTERMEDIATE_SERVICES_H_
+
+#include <cstdint>
+#include <memory>
+
+#include "common/directory/directory.h"
+#include "common/rpc/work_pool.h"
+#include "server/intermediate/hosting.h"
+
+namespace grpc {
+class Service;
+}
+
+namespace nakadachi::intermediate {
+
+// What the services use; all of it outlives them.
+struct ServiceParts {
+  Hosting* hosting = nullptr;
+  rpc::WorkPool* pool = nullptr;  // for what may block
+  const Directory* directory = nullptr;
+  Clock* clock = nullptr;
+  int64_t started_ms = 0;
+};
+
+// Network listener.
+std::unique_ptr<grpc::Service> MakeExchangeService(const ServiceParts& parts);
+// Terminal listener.
+std::unique_ptr<grpc::Service> MakeMunicipalService(const ServiceParts& parts);
+
+// Checkpoints, consistency proofs and commitments for every peer of the listener; statements, which
+// name persons by their codes, on the terminal listener only, for who may read the institution's.
+enum class LedgerReaders { kNetwork, kTerminal };
+std::unique_ptr<grpc::Service> MakeLedgerService(const ServiceParts& parts, LedgerReaders readers);
+
+}  // namespace nakadachi::intermediate
+
+#endif  // NAKADACHI_SERVER_INTERMEDIATE_SERVICES_H_
