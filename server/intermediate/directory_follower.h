@@ -14,17 +14,23 @@
 
 namespace nakadachi::intermediate {
 
-// Thread-safe. Polls every two seconds, and at once when asked.
+// Thread-safe. Polls every two seconds, and at once when asked. A statement is applied only if its
+// proof holds, the broker is its author and it is the next in sequence; once applied it is durable.
 class DirectoryFollower {
  public:
+  // Applies what the database in `folder` holds; does not wait for the broker. `platform`'s
+  // members and the rest outlive the follower. DATA_LOSS where the database was altered.
   static absl::StatusOr<std::unique_ptr<DirectoryFollower>> Open(const std::string& folder,
                                                                  storage::KeyProvider* key_provider,
                                                                  const Platform& platform,
                                                                  BrokerLink* broker);
   virtual ~DirectoryFollower() = default;
   // Calls `done` once the directory has at least `sequence` statements: at once, or after a fetch
-  // (concurrent callers share one). UNAVAILABLE where the broker cannot be reached.
+  // (concurrent callers share one), then on the follower's thread; it must not block. UNAVAILABLE
+  // where the broker cannot be reached; OUT_OF_RANGE, rule "sequence", where it has no such
+  // statement; or what was wrong with the statements that it sent.
   virtual void Reach(uint64_t sequence, absl::AnyInvocable<void(absl::Status)> done) = 0;
+  // Answers who waits with UNAVAILABLE; none is called after it returns.
   virtual void Shutdown() = 0;
 };
 

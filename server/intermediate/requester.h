@@ -23,6 +23,7 @@ struct RequesterParts {
   DirectoryFollower* follower = nullptr;
   BrokerLink* broker = nullptr;
   PeerLink* peers = nullptr;
+  size_t max_in_flight = 4096;  // exchanges in memory; further ones are refused
 };
 
 // Thread-safe. Each exchange's state is durable; open ones are resumed when opened and go on
@@ -34,17 +35,24 @@ class Requester {
 
   // `done` once the exchange is final, awaits review, or is refused. Errors (nothing recorded):
   // INVALID_ARGUMENT with the field; NOT_FOUND "no-linkage-code"; FAILED_PRECONDITION
-  // "request-id-reused".
+  // "request-id-reused"; RESOURCE_EXHAUSTED "too-many". UNAVAILABLE at a shutdown: the exchange
+  // goes on once opened again.
   virtual void Query(const v1::QueryRequest& request, Answer<v1::QueryResponse> done) = 0;
   // NOT_FOUND "request-id".
   virtual absl::StatusOr<v1::QueryResponse> GetExchange(const std::string& request_id) = 0;
-  // A provider's final answer after review. The Receipt is recorded before this answers.
+  // A provider's final answer after review. The Receipt is recorded before this answers; the same
+  // Provision again gets the same Receipt. Errors: those of Verifier; INVALID_ARGUMENT "kind",
+  // "outcome" (still awaiting); PERMISSION_DENIED "provider" (not the permit's, or the peer may
+  // not speak for it); NOT_FOUND "permit"; FAILED_PRECONDITION "answered-otherwise", "lapsed";
+  // UNAVAILABLE while the exchange is being worked on.
   virtual void Receive(const v1::DeliverRequest& delivery,
                        const std::function<bool(const LocalGovernmentCode&)>& may_speak_for,
                        Answer<v1::Recorded> receipt) = 0;
   virtual uint64_t open_exchanges() const = 0;
   // Marks exchanges LAPSED whose permit's validity ended without a final answer.
   virtual absl::Status Sweep() = 0;
+  // Answers who waits with UNAVAILABLE; nobody is called after it returns. What it was given
+  // outlives it, the ledger open. Not from a callback.
   virtual void Shutdown() = 0;
 };
 

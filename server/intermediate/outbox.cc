@@ -1,0 +1,412 @@
+#include "server/intermediate/outbox.h"
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "common/base/status.h"
+#include "server/intermediate/backoff.h"
+#include "server/intermediate/exchange_rules.h"
+#include "server/intermediate/layout.h"
+
+namespace nakadachi::intermediate {
+namespace {
+
+constexpr size_t kHalvesInBatch = 256;
+constexpr size_t kDeliveriesAtOnce = 32;
+// Reporting is off the critical path; a moment's patience fills the batches.
+constexpr absl::Duration kLinger = absl::Milliseconds(10);
+
+std::string HalfKey(uint64_t leaf_index) { return "b" + storage::KeyU64(leaf_index); }
+std::string RefusedKey(uint64_t leaf_index) { return "x" + storage::KeyU64(leaf_index); }
+std::string DeliveryKey(absl::string_view permit_commitment) {
+  return absl::StrCat("d", permit_commitment);
+}
+
+// Which of the halves a refusal is about: the broker names "halves[3]" or a field below it.
+std::optional<size_t> RefusedHalf(const absl::Status& status) {
+  if (MayRetry(status)) return std::nullopt;
+  const std::string field = GetFieldRule(status).field;
+  absl::string_view rest = field;
+  if (!absl::ConsumePrefix(&rest, "halves[")) return std::nullopt;
+  size_t position = 0;
+  if (!absl::SimpleAtoi(rest.substr(0, rest.find(']')), &position)) return std::nullopt;
+  return position;
+}
+
+// A requester that has lost its view of an exchange may find it again after a restart.
+bool EndsDelivery(const absl::Status& status) {
+  return !MayRetry(status) && !absl::IsNotFound(status);
+}
+
+// What happens outside the thread: links answer, writers wake it. Outlives the outbox where a
+// link is slow.
+struct Mailbox {
+  struct Delivered {
+    std::string permit_commitment;
+    absl::StatusOr<v1::Recorded> receipt;
+  };
+
+  std::atomic<bool> woken{true};  // there may be something to send: at first there may
+  absl::Mutex mutex;
+  bool stopping ABSL_GUARDED_BY(mutex) = false;
+  bool idle ABSL_GUARDED_BY(mutex) = false;  // the thread wants to know when it is woken
+  std::optional<absl::Status> reported ABSL_GUARDED_BY(mutex);
+  std::vector<Delivered> delivered ABSL_GUARDED_BY(mutex);
+
+  bool HasNews() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+    return stopping || reported.has_value() || !delivered.empty() || (idle && woken.load());
+  }
+};
+
+class OutboxThread final : public Outbox {
+ public:
+  OutboxThread(Institution* institution, BrokerLink* broker, PeerLink* peers)
+      : institution_(institution), broker_(broker), peers_(peers) {}
+  ~OutboxThread() override { Shutdown(); }
+
+  absl::Status OfferRefusedAgain();
+  absl::StatusOr<int> FindDeliveries();
+  void Start() {
+    thread_ = std::thread([this] { Run(); });
+  }
+
+  void AddHalf(uint64_t leaf_index, storage::Batch& batch) override;
+  void AddDelivery(const stored::v1::OutboxEntry& entry, storage::Batch& batch) override;
+  void Wake() override;
+  uint64_t size() const override;
+  void Shutdown() override;
+
+ private:
+  struct News {
+    bool stopping = false;
+    std::optional<absl::Status> reported;
+    std::vector<Mailbox::Delivered> delivered;
+  };
+  struct Halves {
+    std::vector<uint64_t> in_flight;  // leaf indices
+    int failures = 0;
+    absl::Time due = absl::InfinitePast();
+    bool more = false;  // there may be entries beyond the cursor
+  };
+  struct Delivery {
+    bool in_flight = false;
+    int failures = 0;
+    absl::Time due = absl::InfinitePast();
+  };
+
+  void Run();
+  News AwaitNews();
+  absl::Time NextDue() const;
+
+  void SendHalves();
+  std::vector<v1::Recorded> ProveHalves(const std::vector<uint64_t>& indices);
+  void OnReported(const absl::Status& status);
+  void PauseHalves();
+  void SetAside(uint64_t leaf_index);
+  void Forget(const std::vector<uint64_t>& indices);
+
+  void SendDeliveries();
+  void Send(const std::string& permit_commitment);
+  void OnDelivered(const Mailbox::Delivered& delivered);
+  void PauseDelivery(const std::string& permit_commitment);
+  absl::StatusOr<std::string> CheckReceipt(const std::string& permit_commitment,
+                                           const v1::Recorded& recorded) const;
+  void EndDelivery(const std::string& permit_commitment, const std::string& reviewed_permit = {});
+  template <typename Message>
+  std::optional<Message> Read(Family family, const std::string& key) const;
+
+  Institution* const institution_;
+  BrokerLink* const broker_;
+  PeerLink* const peers_;
+  const std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();
+  std::atomic<int> deliveries_expected_{0};  // were added to a batch, not yet found in the store
+  std::atomic<uint64_t> cursor_{0};          // every half below it was accepted or set aside
+
+  // The thread's own.
+  Halves halves_;
+  std::map<std::string, Delivery> deliveries_;  // by permit commitment
+  std::thread thread_;
+};
+
+absl::Status OutboxThread::OfferRefusedAgain() {
+  storage::Database& database = institution_->database();
+  storage::Batch batch(database);
+  NAKADACHI_RETURN_IF_ERROR(
+      database.Scan(kOutbox, "x", "x", [&](absl::string_view key, absl::string_view) {
+        batch.Delete(kOutbox, key);
+        batch.Put(kOutbox, HalfKey(storage::U64FromKey(key.substr(1))), "");
+        return true;
+      }));
+  return database.CommitUnsynced(std::move(batch));
+}
+
+void OutboxThread::AddHalf(uint64_t leaf_index, storage::Batch& batch) {
+  batch.Put(kOutbox, HalfKey(leaf_index), "");
+}
+
+void OutboxThread::AddDelivery(const stored::v1::OutboxEntry& entry, storage::Batch& batch) {
+  batch.Put(kOutbox, DeliveryKey(entry.permit_commitment()), entry.SerializeAsString());
+  ++deliveries_expected_;
+}
+
+void OutboxThread::Wake() {
+  if (mailbox_->woken.exchange(true)) return;
+  absl::MutexLock lock(&mailbox_->mutex);  // its release lets the thread look
+}
+
+uint64_t OutboxThread::size() const {
+  uint64_t count = 0;
+  const auto visit = [&](absl::string_view, absl::string_view) {
+    ++count;
+    return true;
+  };
+  const storage::Database& database = institution_->database();
+  database.Scan(kOutbox, "b", HalfKey(cursor_.load()), visit).IgnoreError();
+  database.Scan(kOutbox, "d", "d", visit).IgnoreError();
+  database.Scan(kOutbox, "x", "x", visit).IgnoreError();
+  return count;
+}
+
+void OutboxThread::Shutdown() {
+  {
+    absl::MutexLock lock(&mailbox_->mutex);
+    mailbox_->stopping = true;
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void OutboxThread::Run() {
+  while (true) {
+    News news = AwaitNews();
+    if (news.stopping) return;
+    if (news.reported.has_value()) OnReported(*news.reported);
+    for (const Mailbox::Delivered& delivered : news.delivered) OnDelivered(delivered);
+    if (deliveries_expected_.load() > 0) deliveries_expected_ -= FindDeliveries().value_or(0);
+    SendHalves();
+    SendDeliveries();
+  }
+}
+
+OutboxThread::News OutboxThread::AwaitNews() {
+  absl::MutexLock lock(&mailbox_->mutex);
+  mailbox_->idle = halves_.in_flight.empty() && (!halves_.more || halves_.failures > 0);
+  mailbox_->mutex.AwaitWithDeadline(absl::Condition(mailbox_.get(), &Mailbox::HasNews), NextDue());
+  if (mailbox_->woken.exchange(false) && !halves_.more) {
+    halves_.more = true;
+    halves_.due = std::max(halves_.due, absl::Now() + kLinger);
+  }
+  return {mailbox_->stopping, std::exchange(mailbox_->reported, std::nullopt),
+          std::exchange(mailbox_->delivered, {})};
+}
+
+absl::Time OutboxThread::NextDue() const {
+  absl::Time next = absl::InfiniteFuture();
+  if (halves_.more && halves_.in_flight.empty()) next = halves_.due;
+  size_t in_flight = 0;
+  for (const auto& [commitment, delivery] : deliveries_) in_flight += delivery.in_flight;
+  if (in_flight >= kDeliveriesAtOnce) return next;
+  for (const auto& [commitment, delivery] : deliveries_) {
+    if (!delivery.in_flight) next = std::min(next, delivery.due);
+  }
+  return next;
+}
+
+void OutboxThread::SendHalves() {
+  if (!halves_.more || !halves_.in_flight.empty() || absl::Now() < halves_.due) return;
+  std::vector<uint64_t> indices;
+  const absl::Status scanned = institution_->database().Scan(
+      kOutbox, "b", HalfKey(cursor_.load()), [&](absl::string_view key, absl::string_view) {
+        indices.push_back(storage::U64FromKey(key.substr(1)));
+        return indices.size() < kHalvesInBatch;
+      });
+  if (!scanned.ok()) return OnReported(scanned);
+  if (indices.empty()) {
+    halves_.more = false;
+    return;
+  }
+  std::vector<v1::Recorded> recorded = ProveHalves(indices);
+  if (recorded.empty()) return;
+  broker_->Report(std::move(recorded), [mailbox = mailbox_](absl::StatusOr<int> accepted) {
+    absl::MutexLock lock(&mailbox->mutex);
+    mailbox->reported = accepted.status();
+  });
+}
+
+// Those that could be proven stand in `in_flight`; the others are set aside.
+std::vector<v1::Recorded> OutboxThread::ProveHalves(const std::vector<uint64_t>& indices) {
+  std::vector<v1::Recorded> recorded;
+  recorded.reserve(indices.size());
+  for (const uint64_t index : indices) {
+    absl::StatusOr<v1::Recorded> proven = institution_->ledger().Prove(index);
+    if (!proven.ok()) {
+      SetAside(index);
+      continue;
+    }
+    halves_.in_flight.push_back(index);
+    recorded.push_back(*std::move(proven));
+  }
+  return recorded;
+}
+
+void OutboxThread::OnReported(const absl::Status& status) {
+  const std::vector<uint64_t> sent = std::exchange(halves_.in_flight, {});
+  const std::optional<size_t> refused = RefusedHalf(status);
+  if (!status.ok() && !(refused.has_value() && *refused < sent.size())) return PauseHalves();
+  halves_.failures = 0;
+  if (!status.ok()) return SetAside(sent[*refused]);
+  cursor_ = sent.back() + 1;
+  Forget(sent);
+  if (sent.size() < kHalvesInBatch) halves_.due = absl::Now() + kLinger;
+}
+
+void OutboxThread::PauseHalves() {
+  ++halves_.failures;
+  halves_.due = absl::Now() + PauseAfter(halves_.failures, *institution_->platform().random);
+}
+
+void OutboxThread::SetAside(uint64_t leaf_index) {
+  storage::Batch batch(institution_->database());
+  batch.Delete(kOutbox, HalfKey(leaf_index));
+  batch.Put(kOutbox, RefusedKey(leaf_index), "");
+  if (!institution_->database().CommitUnsynced(std::move(batch)).ok()) PauseHalves();
+}
+
+void OutboxThread::Forget(const std::vector<uint64_t>& indices) {
+  storage::Batch batch(institution_->database());
+  for (const uint64_t index : indices) batch.Delete(kOutbox, HalfKey(index));
+  // What stays is sent again after the next Open, and accepted again.
+  institution_->database().CommitUnsynced(std::move(batch)).IgnoreError();
+}
+
+// How many were not known before.
+absl::StatusOr<int> OutboxThread::FindDeliveries() {
+  int found = 0;
+  NAKADACHI_RETURN_IF_ERROR(institution_->database().Scan(
+      kOutbox, "d", "d", [&](absl::string_view key, absl::string_view) {
+        found += deliveries_.try_emplace(std::string(key.substr(1))).second ? 1 : 0;
+        return true;
+      }));
+  return found;
+}
+
+void OutboxThread::SendDeliveries() {
+  const absl::Time now = absl::Now();
+  size_t room = kDeliveriesAtOnce;
+  std::vector<std::string> due;
+  for (const auto& [permit_commitment, delivery] : deliveries_) {
+    if (delivery.in_flight) {
+      --room;
+    } else if (delivery.due <= now) {
+      due.push_back(permit_commitment);
+    }
+  }
+  due.resize(std::min(due.size(), room));
+  for (const std::string& permit_commitment : due) Send(permit_commitment);
+}
+
+void OutboxThread::Send(const std::string& permit_commitment) {
+  const auto entry = Read<stored::v1::OutboxEntry>(kOutbox, DeliveryKey(permit_commitment));
+  const auto answer = Read<stored::v1::AnsweredPermit>(kProvisions, permit_commitment);
+  if (!entry.has_value() || !answer.has_value() || institution_->NowMs() >= entry->give_up_ms()) {
+    return EndDelivery(permit_commitment);
+  }
+  absl::StatusOr<v1::Recorded> provision = institution_->ledger().Prove(answer->provision_index());
+  if (!provision.ok()) return PauseDelivery(permit_commitment);
+  v1::DeliverRequest request;
+  *request.mutable_provision() = *std::move(provision);
+  request.set_payload(answer->payload());
+  deliveries_[permit_commitment].in_flight = true;
+  peers_->Deliver(entry->route(), request,
+                  [mailbox = mailbox_, permit_commitment](absl::StatusOr<v1::Recorded> receipt) {
+                    absl::MutexLock lock(&mailbox->mutex);
+                    mailbox->delivered.push_back({permit_commitment, std::move(receipt)});
+                  });
+}
+
+void OutboxThread::OnDelivered(const Mailbox::Delivered& delivered) {
+  const std::string& permit_commitment = delivered.permit_commitment;
+  deliveries_[permit_commitment].in_flight = false;
+  if (!delivered.receipt.ok()) {
+    const bool over = EndsDelivery(delivered.receipt.status());
+    return over ? EndDelivery(permit_commitment) : PauseDelivery(permit_commitment);
+  }
+  const absl::StatusOr<std::string> reviewed = CheckReceipt(permit_commitment, *delivered.receipt);
+  if (!reviewed.ok()) return PauseDelivery(permit_commitment);
+  EndDelivery(permit_commitment, *reviewed);
+}
+
+void OutboxThread::PauseDelivery(const std::string& permit_commitment) {
+  Delivery& delivery = deliveries_[permit_commitment];
+  ++delivery.failures;
+  delivery.due = absl::Now() + PauseAfter(delivery.failures, *institution_->platform().random);
+}
+
+// The permit's number, where the requester has recorded a receipt for just what was delivered.
+absl::StatusOr<std::string> OutboxThread::CheckReceipt(const std::string& permit_commitment,
+                                                       const v1::Recorded& recorded) const {
+  NAKADACHI_ASSIGN_OR_RETURN(
+      const ledger::Verified verified,
+      institution_->platform().verifier->Verify(recorded, institution_->NowMs()));
+  const auto entry = Read<stored::v1::OutboxEntry>(kOutbox, DeliveryKey(permit_commitment));
+  const auto answer = Read<stored::v1::AnsweredPermit>(kProvisions, permit_commitment);
+  v1::Statement permit;
+  if (!entry.has_value() || !answer.has_value() ||
+      !permit.ParseFromString(answer->permit().statement())) {
+    return absl::NotFoundError("the delivery is over");
+  }
+  const v1::Receipt& receipt = verified.statement.receipt();
+  const bool same = verified.author.ToString() == entry->requester() &&
+                    receipt.provision_commitment() == answer->provision_commitment() &&
+                    receipt.permit_commitment() == permit_commitment &&
+                    receipt.permit_number() == permit.permit().permit_number();
+  if (!same) return InvalidField("receipt", "changed", "is not for what was delivered");
+  return receipt.permit_number();
+}
+
+void OutboxThread::EndDelivery(const std::string& permit_commitment,
+                               const std::string& reviewed_permit) {
+  deliveries_.erase(permit_commitment);
+  storage::Batch batch(institution_->database());
+  batch.Delete(kOutbox, DeliveryKey(permit_commitment));
+  auto review = Read<stored::v1::StoredReview>(kReviews, reviewed_permit);
+  if (review.has_value()) {
+    review->mutable_review()->set_delivered(true);
+    batch.Put(kReviews, reviewed_permit, review->SerializeAsString());
+  }
+  // What stays is delivered again after the next Open, and answered by the same receipt.
+  institution_->database().CommitUnsynced(std::move(batch)).IgnoreError();
+}
+
+// nullopt also where the value cannot be read: there is nothing to send then.
+template <typename Message>
+std::optional<Message> OutboxThread::Read(Family family, const std::string& key) const {
+  const auto value = institution_->database().Get(family, key);
+  Message message;
+  if (!value.ok() || !value->has_value() || !message.ParseFromString(**value)) return std::nullopt;
+  return message;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Outbox>> Outbox::Open(Institution* institution, BrokerLink* broker,
+                                                     PeerLink* peers) {
+  auto outbox = std::make_unique<OutboxThread>(institution, broker, peers);
+  NAKADACHI_RETURN_IF_ERROR(outbox->OfferRefusedAgain());
+  NAKADACHI_RETURN_IF_ERROR(outbox->FindDeliveries().status());
+  outbox->Start();
+  return outbox;
+}
+
+}  // namespace nakadachi::intermediate

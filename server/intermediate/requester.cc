@@ -1,0 +1,796 @@
+#include "server/intermediate/requester.h"
+
+#include <atomic>
+#include <deque>
+#include <map>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "common/base/check.h"
+#include "common/base/status.h"
+#include "common/ledger/commitment.h"
+#include "server/intermediate/backoff.h"
+#include "server/intermediate/exchange_rules.h"
+#include "server/intermediate/exchange_store.h"
+#include "server/intermediate/gate.h"
+
+namespace nakadachi::intermediate {
+namespace {
+
+// A query that the broker was never reached for is given up after this.
+constexpr int64_t kUnpermittedMs = int64_t{24} * 3'600 * 1'000;
+constexpr size_t kSaltBytes = 32;
+
+// An exchange that is being worked on. Whoever has put it into `in_flight_` takes its steps, one
+// after the other on whatever thread brings the next answer; only `waiters` is shared.
+struct Exchange {
+  struct Waiter {
+    uint64_t tag;
+    Answer<v1::QueryResponse> done;
+  };
+
+  explicit Exchange(v1::QueryRequest question) : request(std::move(question)) {
+    *stored.mutable_request() = request;
+  }
+
+  const v1::QueryRequest request;
+  stored::v1::StoredExchange stored;  // what is durable, or loses nothing if it is not
+  int64_t lapses_ms = 0;
+  v1::Recorded query;  // while the broker is asked
+  v1::Permit permit;   // once permitted
+  std::string permit_commitment;
+  int failures = 0;                             // in a row
+  std::optional<Answer<v1::Recorded>> receipt;  // a delivery waits for it
+  std::vector<Waiter> waiters;                  // guarded by the requester's mutex
+};
+using Ref = std::shared_ptr<Exchange>;
+
+// What a Provision came to.
+struct Judgement {
+  std::string provision_commitment;
+  v1::Provision provision;  // empty unless verified
+  v1::Payload payload;      // likewise
+  std::string problem;      // empty where verified
+};
+
+bool IsKeyProblem(const absl::Status& status) {
+  return absl::IsNotFound(status) || absl::IsPermissionDenied(status);
+}
+
+std::string Bytes(const Hash& hash) { return std::string(AsView(hash)); }
+
+absl::Status RequestIdReused() {
+  return FieldError(absl::StatusCode::kFailedPrecondition, "request_id", "request-id-reused",
+                    "another question was asked under this id");
+}
+
+absl::Status ShuttingDown() { return absl::UnavailableError("shutting down"); }
+
+// Of a statement whose proof did not hold.
+std::string ClaimedCommitment(const v1::Recorded& recorded) {
+  std::string salt = recorded.salt();
+  salt.resize(kSaltBytes);
+  return Bytes(ledger::Commit(salt, recorded.statement()));
+}
+
+void AddPermit(const v1::Permit& permit, const std::string& commitment, v1::QueryResponse* answer) {
+  answer->set_permit_number(permit.permit_number());
+  answer->set_permit_commitment(commitment);
+  answer->set_list_version(permit.list_version());
+  *answer->mutable_legal_basis() = permit.legal_basis();
+  answer->set_valid_until_ms(permit.valid_until_ms());
+}
+
+// Reads the stored permit into `permit`; false where there is none.
+bool ReadPermit(const stored::v1::StoredExchange& stored, v1::Permit* permit,
+                std::string* commitment) {
+  v1::Statement statement;
+  if (!stored.has_permit() || !statement.ParseFromString(stored.permit().statement())) return false;
+  *permit = std::move(*statement.mutable_permit());
+  *commitment = Bytes(ledger::Commit(stored.permit().salt(), stored.permit().statement()));
+  return true;
+}
+
+absl::Status CheckDelivery(const ledger::Verified& verified,
+                           const std::function<bool(const LocalGovernmentCode&)>& may_speak_for) {
+  if (!verified.statement.has_provision()) {
+    return InvalidField("provision", "kind", "is no provision");
+  }
+  const auto provider = LocalGovernmentCode::Parse(verified.author.ToString(), "provision.author");
+  if (!provider.ok()) return provider.status();
+  if (!may_speak_for(*provider)) {
+    return FieldError(absl::StatusCode::kPermissionDenied, "provision.author", "provider",
+                      "the peer may not speak for the provider");
+  }
+  if (verified.statement.provision().outcome() == v1::AWAITING_REVIEW) {
+    return InvalidField("provision.outcome", "outcome", "is not final");
+  }
+  return absl::OkStatus();
+}
+
+v1::QueryResponse ResponseOf(const stored::v1::StoredExchange& stored) {
+  if (IsFinal(stored.state())) return stored.answer();
+  v1::QueryResponse response;
+  response.set_request_id(stored.request().request_id());
+  response.set_state(stored.state());
+  response.set_query_commitment(stored.query_commitment());
+  v1::Permit permit;
+  std::string commitment;
+  if (ReadPermit(stored, &permit, &commitment)) AddPermit(permit, commitment, &response);
+  if (stored.state() == v1::AWAITING) {
+    response.set_outcome(v1::AWAITING_REVIEW);
+    response.set_provision_commitment(stored.awaiting_provision_commitment());
+  }
+  return response;
+}
+
+class RequesterImpl final : public Requester {
+ public:
+  explicit RequesterImpl(const RequesterParts& parts)
+      : parts_(parts),
+        institution_(parts.institution),
+        platform_(parts.institution->platform()),
+        store_(&parts.institution->database()) {}
+  ~RequesterImpl() override { Shutdown(); }
+
+  absl::Status FindOpen();
+  void Start() {
+    timer_ = std::thread([this] { RunTimer(); });
+  }
+
+  void Query(const v1::QueryRequest& request, Answer<v1::QueryResponse> done) override;
+  absl::StatusOr<v1::QueryResponse> GetExchange(const std::string& request_id) override;
+  void Receive(const v1::DeliverRequest& delivery,
+               const std::function<bool(const LocalGovernmentCode&)>& may_speak_for,
+               Answer<v1::Recorded> receipt) override;
+  uint64_t open_exchanges() const override { return open_.load(); }
+  absl::Status Sweep() override;
+  void Shutdown() override;
+
+ private:
+  using Step = void (RequesterImpl::*)(const Ref&);
+
+  // Claiming and letting go.
+  absl::StatusOr<Ref> JoinOrClaim(const v1::QueryRequest& request, Answer<v1::QueryResponse>* done);
+  Ref ClaimStored(const std::string& request_id);
+  std::vector<Exchange::Waiter> LetGo(const Exchange& exchange);
+  void Fail(const Ref& exchange, const absl::Status& status);
+  void Answered(const Ref& exchange);
+
+  // The steps of an exchange, in order.
+  void Begin(const Ref& exchange);
+  absl::Status Load(Exchange& exchange, stored::v1::StoredExchange stored) const;
+  void Resume(const Ref& exchange);
+  void RecordQuery(const Ref& exchange, const LinkageCode& code);
+  void Ask(const Ref& exchange);
+  void AskBroker(const Ref& exchange);
+  void OnDecision(const Ref& exchange, absl::StatusOr<v1::Recorded> decision);
+  void OnPermit(const Ref& exchange, v1::Recorded recorded, ledger::Verified verified);
+  void AskProvider(const Ref& exchange);
+  void OnProvision(const Ref& exchange, absl::StatusOr<v1::ProvideResponse> response);
+  Judgement Judge(const Exchange& exchange, const v1::ProvideResponse& response,
+                  absl::StatusOr<ledger::Verified> verified) const;
+  void Settle(const Ref& exchange, Judgement judgement);
+  void StoreAwaiting(const Ref& exchange);
+  void RecordReceipt(const Ref& exchange, Judgement judgement);
+  void OnReceipt(const Ref& exchange, const std::shared_ptr<stored::v1::StoredExchange>& finished,
+                 absl::StatusOr<v1::Recorded> receipt);
+
+  // Ends without a Receipt.
+  void Refuse(const Ref& exchange, v1::ExchangeState state, v1::RefusalReason reason,
+              const std::string& detail, uint64_t list_version = 0);
+  void Lapse(const Ref& exchange);
+  void Conclude(const Ref& exchange, v1::QueryResponse answer);
+  v1::QueryResponse NewAnswer(const Exchange& exchange, v1::ExchangeState state) const;
+  bool IsOver(const Exchange& exchange) const;
+
+  void RefreshKeys(const Ref& exchange, absl::AnyInvocable<void()> give_up);
+  void ReceiveInto(const Ref& exchange, const v1::DeliverRequest& delivery,
+                   ledger::Verified verified);
+  void Reject(const Ref& exchange, const absl::Status& status);
+
+  // Later.
+  void Pause(const Ref& exchange);
+  void Later(absl::Duration pause, const Ref& exchange, Step step);
+  void RunTimer();
+  bool HasTimerWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool MayResumeMore() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ResumeStored(const std::string& request_id);
+  std::vector<Ref> TakeOverdue();
+
+  const RequesterParts parts_;
+  Institution* const institution_;
+  const Platform platform_;
+  const ExchangeStore store_;
+  const std::shared_ptr<Gate> gate_ = std::make_shared<Gate>();
+  std::atomic<uint64_t> open_{0};
+
+  absl::Mutex mutex_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::flat_hash_map<std::string, Ref> in_flight_ ABSL_GUARDED_BY(mutex_);  // by request id
+  struct Due {
+    Ref exchange;
+    Step step;
+  };
+  std::multimap<absl::Time, Due> due_ ABSL_GUARDED_BY(mutex_);
+  absl::Time timer_until_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+  std::deque<std::string> unresumed_ ABSL_GUARDED_BY(mutex_);
+  std::thread timer_;
+};
+
+// ---- Claiming and letting go
+
+void RequesterImpl::Query(const v1::QueryRequest& request, Answer<v1::QueryResponse> done) {
+  const absl::Status checked = CheckQueryRequest(request, institution_->code().ToString());
+  if (!checked.ok()) return done(checked);
+  const Gate::Pass pass(gate_);
+  if (!pass) return done(ShuttingDown());
+  const absl::StatusOr<Ref> exchange = JoinOrClaim(request, &done);
+  if (!exchange.ok()) return done(exchange.status());
+  if (*exchange != nullptr) Begin(*exchange);
+}
+
+// nullptr where another call works on the same exchange: `done` then waits for it too.
+absl::StatusOr<Ref> RequesterImpl::JoinOrClaim(const v1::QueryRequest& request,
+                                               Answer<v1::QueryResponse>* done) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = in_flight_.find(request.request_id());
+  if (found != in_flight_.end()) {
+    if (!SameQuestion(found->second->request, request)) {
+      return RequestIdReused();
+    }
+    found->second->waiters.push_back({request.tag(), std::move(*done)});
+    return nullptr;
+  }
+  if (in_flight_.size() >= parts_.max_in_flight) {
+    return FieldError(absl::StatusCode::kResourceExhausted, "exchanges", "too-many",
+                      "too many exchanges are open at once");
+  }
+  v1::QueryRequest question = request;
+  question.clear_tag();
+  auto exchange = std::make_shared<Exchange>(std::move(question));
+  exchange->waiters.push_back({request.tag(), std::move(*done)});
+  in_flight_.emplace(request.request_id(), exchange);
+  return exchange;
+}
+
+// An exchange from the store. nullptr where it is in flight, or where there is none.
+Ref RequesterImpl::ClaimStored(const std::string& request_id) {
+  const auto before = store_.Read(request_id);
+  if (!before.ok() || !before->has_value()) return nullptr;
+  auto exchange = std::make_shared<Exchange>((*before)->request());
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!in_flight_.emplace(request_id, exchange).second) return nullptr;
+  }
+  // Only now does nobody else change it.
+  auto stored = store_.Read(request_id);
+  absl::Status loaded = stored.status();
+  if (loaded.ok()) loaded = Load(*exchange, std::move(**stored));
+  if (loaded.ok()) return exchange;
+  Fail(exchange, loaded);
+  return nullptr;
+}
+
+std::vector<Exchange::Waiter> RequesterImpl::LetGo(const Exchange& exchange) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = in_flight_.find(exchange.request.request_id());
+  NAKADACHI_CHECK(found != in_flight_.end());
+  std::vector<Exchange::Waiter> waiters = std::move(found->second->waiters);
+  in_flight_.erase(found);
+  return waiters;
+}
+
+void RequesterImpl::Fail(const Ref& exchange, const absl::Status& status) {
+  for (Exchange::Waiter& waiter : LetGo(*exchange)) waiter.done(status);
+}
+
+void RequesterImpl::Answered(const Ref& exchange) {
+  std::vector<Exchange::Waiter> waiters = LetGo(*exchange);
+  if (waiters.empty()) return;
+  v1::QueryResponse response = ResponseOf(exchange->stored);
+  for (size_t i = 0; i + 1 < waiters.size(); ++i) {
+    response.set_tag(waiters[i].tag);
+    waiters[i].done(response);
+  }
+  response.set_tag(waiters.back().tag);
+  waiters.back().done(std::move(response));
+}
+
+// ---- The steps of an exchange
+
+void RequesterImpl::Begin(const Ref& exchange) {
+  auto stored = store_.Read(exchange->request.request_id());
+  if (!stored.ok()) return Fail(exchange, stored.status());
+  if (stored->has_value()) {
+    if (!SameQuestion((*stored)->request(), exchange->request)) {
+      return Fail(exchange, RequestIdReused());
+    }
+    const absl::Status loaded = Load(*exchange, std::move(**stored));
+    return loaded.ok() ? Resume(exchange) : Fail(exchange, loaded);
+  }
+  const auto person = AddresseeNumber::Parse(exchange->request.addressee_number());
+  if (!person.ok()) return Fail(exchange, person.status());
+  const auto code = parts_.codes->CodeOf(*person);
+  if (!code.ok()) return Fail(exchange, code.status());
+  RecordQuery(exchange, *code);
+}
+
+absl::Status RequesterImpl::Load(Exchange& exchange, stored::v1::StoredExchange stored) const {
+  NAKADACHI_ASSIGN_OR_RETURN(const std::optional<int64_t> lapses,
+                             store_.LapsesAt(exchange.request.request_id()));
+  exchange.stored = std::move(stored);
+  exchange.lapses_ms = lapses.value_or(0);
+  ReadPermit(exchange.stored, &exchange.permit, &exchange.permit_commitment);
+  return absl::OkStatus();
+}
+
+// Goes on from what the store says.
+void RequesterImpl::Resume(const Ref& exchange) {
+  const v1::ExchangeState state = exchange->stored.state();
+  if (IsFinal(state)) return Answered(exchange);
+  if (IsOver(*exchange)) return Lapse(exchange);
+  if (state == v1::AWAITING) return Answered(exchange);
+  if (state == v1::PERMITTED) return AskProvider(exchange);
+  auto query = institution_->ledger().Prove(exchange->stored.query_index());
+  if (!query.ok()) return Fail(exchange, query.status());
+  exchange->query = *std::move(query);
+  AskBroker(exchange);
+}
+
+void RequesterImpl::RecordQuery(const Ref& exchange, const LinkageCode& code) {
+  const v1::QueryRequest& request = exchange->request;
+  v1::Statement statement = institution_->NewStatement();
+  v1::Query& query = *statement.mutable_query();
+  query.set_provider(request.provider());
+  query.set_procedure(request.procedure());
+  *query.mutable_items() = request.items();
+  query.set_linkage_code(std::string(code.RevealBytes()));
+  query.set_department(request.department());
+  query.set_staff_pseudonym(request.staff_pseudonym());
+  query.set_nonce(platform_.random->String(16));
+  query.set_non_disclosure(request.non_disclosure());
+  ledger::Prepared prepared = ledger::Prepare(statement, *platform_.random);
+
+  exchange->stored.set_state(v1::RECORDED);
+  exchange->stored.set_query_commitment(Bytes(prepared.commitment));
+  exchange->lapses_ms = statement.time_ms() + kUnpermittedMs;
+  institution_->ledger().Append(
+      std::move(prepared),
+      [exchange](uint64_t leaf_index, storage::Batch& batch) {
+        exchange->stored.set_query_index(leaf_index);
+        ExchangeStore::PutOpen(exchange->request.request_id(), exchange->stored.SerializeAsString(),
+                               exchange->lapses_ms, batch);
+      },
+      [this, exchange, pass = Gate::Pass::Another(gate_)](absl::StatusOr<v1::Recorded> recorded) {
+        if (!recorded.ok()) return Fail(exchange, recorded.status());
+        ++open_;
+        exchange->query = *std::move(recorded);
+        AskBroker(exchange);
+      });
+}
+
+void RequesterImpl::Ask(const Ref& exchange) {
+  return exchange->stored.state() == v1::PERMITTED ? AskProvider(exchange) : AskBroker(exchange);
+}
+
+void RequesterImpl::AskBroker(const Ref& exchange) {
+  if (IsOver(*exchange)) return Lapse(exchange);
+  parts_.broker->RequestPermit(
+      exchange->query, [this, gate = gate_, exchange](absl::StatusOr<v1::Recorded> decision) {
+        const Gate::Pass pass(gate);
+        if (pass) OnDecision(exchange, std::move(decision));
+      });
+}
+
+void RequesterImpl::OnDecision(const Ref& exchange, absl::StatusOr<v1::Recorded> decision) {
+  if (!decision.ok()) {
+    if (MayRetry(decision.status())) return Pause(exchange);
+    return Refuse(exchange, v1::REFUSED_BY_BROKER, v1::REFUSAL_REASON_UNSPECIFIED,
+                  Reason(decision.status()));
+  }
+  auto verified = platform_.verifier->Verify(*decision, institution_->NowMs());
+  const absl::Status checked = verified.ok() ? CheckDecision(*verified, exchange->request,
+                                                             exchange->stored.query_commitment())
+                                             : verified.status();
+  const auto distrust = [this, exchange, why = Reason(checked)] {
+    Refuse(exchange, v1::REFUSED_BY_BROKER, v1::PROOF_INVALID, why);
+  };
+  if (!verified.ok() && IsKeyProblem(checked)) return RefreshKeys(exchange, distrust);
+  if (!checked.ok()) return distrust();
+  if (verified->statement.has_permit()) {
+    return OnPermit(exchange, *std::move(decision), *std::move(verified));
+  }
+  const v1::Refusal& refusal = verified->statement.refusal();
+  Refuse(exchange, v1::REFUSED_BY_BROKER, refusal.reason(), refusal.detail(),
+         refusal.list_version());
+}
+
+void RequesterImpl::OnPermit(const Ref& exchange, v1::Recorded recorded,
+                             ledger::Verified verified) {
+  exchange->permit = std::move(*verified.statement.mutable_permit());
+  exchange->permit_commitment = Bytes(verified.commitment);
+  exchange->lapses_ms = exchange->permit.valid_until_ms();
+  exchange->failures = 0;
+  exchange->stored.set_state(v1::PERMITTED);
+  *exchange->stored.mutable_permit() = std::move(recorded);
+  parts_.follower->Reach(exchange->permit.directory_size(),
+                         [this, gate = gate_, exchange](const absl::Status& reached) {
+                           const Gate::Pass pass(gate);
+                           if (!pass) return;
+                           return reached.ok() ? AskProvider(exchange) : Pause(exchange);
+                         });
+}
+
+void RequesterImpl::AskProvider(const Ref& exchange) {
+  if (IsOver(*exchange)) return Lapse(exchange);
+  parts_.peers->Provide(
+      exchange->permit.provider_route(), exchange->stored.permit(),
+      [this, gate = gate_, exchange](absl::StatusOr<v1::ProvideResponse> response) {
+        const Gate::Pass pass(gate);
+        if (pass) OnProvision(exchange, std::move(response));
+      });
+}
+
+void RequesterImpl::OnProvision(const Ref& exchange, absl::StatusOr<v1::ProvideResponse> response) {
+  if (!response.ok()) {
+    if (MayRetry(response.status())) return Pause(exchange);
+    return Refuse(exchange, v1::REFUSED_BY_PROVIDER, v1::REFUSAL_REASON_UNSPECIFIED,
+                  Reason(response.status()));
+  }
+  auto verified = platform_.verifier->Verify(response->provision(), institution_->NowMs());
+  const absl::Status proof = verified.status();
+  Judgement judgement = Judge(*exchange, *response, std::move(verified));
+  if (!IsKeyProblem(proof)) return Settle(exchange, std::move(judgement));
+  RefreshKeys(exchange, [this, exchange, judgement = std::move(judgement)]() mutable {
+    Settle(exchange, std::move(judgement));
+  });
+}
+
+Judgement RequesterImpl::Judge(const Exchange& exchange, const v1::ProvideResponse& response,
+                               absl::StatusOr<ledger::Verified> verified) const {
+  Judgement judgement;
+  if (!verified.ok()) {
+    judgement.provision_commitment = ClaimedCommitment(response.provision());
+    judgement.problem = Reason(verified.status());
+    return judgement;
+  }
+  judgement.provision_commitment = Bytes(verified->commitment);
+  auto payload = CheckProvision(*verified, response.payload(), exchange.permit,
+                                exchange.permit_commitment, platform_.clock_tolerance_ms);
+  if (!payload.ok()) {
+    judgement.problem = Reason(payload.status());
+    return judgement;
+  }
+  judgement.provision = std::move(*verified->statement.mutable_provision());
+  judgement.payload = *std::move(payload);
+  return judgement;
+}
+
+void RequesterImpl::Settle(const Ref& exchange, Judgement judgement) {
+  if (judgement.provision.outcome() != v1::AWAITING_REVIEW) {
+    return RecordReceipt(exchange, std::move(judgement));
+  }
+  exchange->stored.set_awaiting_provision_commitment(judgement.provision_commitment);
+  Later(absl::ZeroDuration(), exchange, &RequesterImpl::StoreAwaiting);  // it waits for the disk
+}
+
+void RequesterImpl::StoreAwaiting(const Ref& exchange) {
+  exchange->stored.set_state(v1::AWAITING);
+  storage::Batch batch(institution_->database());
+  const std::string& request_id = exchange->request.request_id();
+  ExchangeStore::PutOpen(request_id, exchange->stored.SerializeAsString(), exchange->lapses_ms,
+                         batch);
+  ExchangeStore::PutReviewed(exchange->permit_commitment, request_id, batch);
+  if (institution_->database().Commit(std::move(batch)).ok()) return Answered(exchange);
+  exchange->stored.set_state(v1::PERMITTED);
+  Pause(exchange);
+}
+
+// The Receipt and what it lets out become durable together; nobody sees the data before.
+void RequesterImpl::RecordReceipt(const Ref& exchange, Judgement judgement) {
+  v1::Statement statement = institution_->NewStatement();
+  v1::Receipt& receipt = *statement.mutable_receipt();
+  receipt.set_provision_commitment(judgement.provision_commitment);
+  receipt.set_permit_commitment(exchange->permit_commitment);
+  receipt.set_permit_number(exchange->permit.permit_number());
+  receipt.set_requester(exchange->permit.requester());
+  receipt.set_provider(exchange->permit.provider());
+  receipt.set_verified(judgement.problem.empty());
+  receipt.set_reason(judgement.problem);
+  ledger::Prepared prepared = ledger::Prepare(statement, *platform_.random);
+
+  auto finished = std::make_shared<stored::v1::StoredExchange>();
+  *finished->mutable_request() = exchange->request;
+  finished->set_state(v1::ANSWERED);
+  finished->set_query_index(exchange->stored.query_index());
+  finished->set_query_commitment(exchange->stored.query_commitment());
+  finished->set_awaiting_provision_commitment(exchange->stored.awaiting_provision_commitment());
+  v1::QueryResponse& answer = *finished->mutable_answer();
+  answer = NewAnswer(*exchange, v1::ANSWERED);
+  answer.set_provision_commitment(judgement.provision_commitment);
+  answer.set_receipt_commitment(Bytes(prepared.commitment));
+  answer.set_verified(judgement.problem.empty());
+  answer.set_refusal_detail(judgement.problem);
+  answer.set_outcome(judgement.provision.outcome());
+  answer.set_refusal_reason(judgement.provision.reason());
+  answer.mutable_sets()->Swap(judgement.payload.mutable_sets());
+
+  const bool reviewed = judgement.provision.after_review() || exchange->receipt.has_value();
+  institution_->ledger().Append(
+      std::move(prepared),
+      [this, exchange, finished, reviewed](uint64_t leaf_index, storage::Batch& batch) {
+        finished->set_receipt_index(leaf_index);
+        const std::string& request_id = exchange->request.request_id();
+        ExchangeStore::PutFinal(request_id, finished->SerializeAsString(), batch);
+        if (reviewed) ExchangeStore::PutReviewed(exchange->permit_commitment, request_id, batch);
+        parts_.outbox->AddHalf(leaf_index, batch);
+      },
+      [this, exchange, finished,
+       pass = Gate::Pass::Another(gate_)](absl::StatusOr<v1::Recorded> recorded) {
+        OnReceipt(exchange, finished, std::move(recorded));
+      });
+}
+
+void RequesterImpl::OnReceipt(const Ref& exchange,
+                              const std::shared_ptr<stored::v1::StoredExchange>& finished,
+                              absl::StatusOr<v1::Recorded> receipt) {
+  const bool recorded = receipt.ok();
+  if (recorded) {
+    exchange->stored = std::move(*finished);
+    --open_;
+    parts_.outbox->Wake();
+  }
+  if (exchange->receipt.has_value()) {
+    (*exchange->receipt)(std::move(receipt));
+  } else if (!recorded) {
+    return Pause(exchange);  // the provider keeps its answer ready
+  }
+  Answered(exchange);
+}
+
+// ---- Ends without a Receipt
+
+v1::QueryResponse RequesterImpl::NewAnswer(const Exchange& exchange,
+                                           v1::ExchangeState state) const {
+  v1::QueryResponse answer;
+  answer.set_request_id(exchange.request.request_id());
+  answer.set_state(state);
+  answer.set_query_commitment(exchange.stored.query_commitment());
+  answer.set_answered_ms(institution_->NowMs());
+  if (exchange.stored.has_permit()) AddPermit(exchange.permit, exchange.permit_commitment, &answer);
+  return answer;
+}
+
+void RequesterImpl::Refuse(const Ref& exchange, v1::ExchangeState state, v1::RefusalReason reason,
+                           const std::string& detail, uint64_t list_version) {
+  v1::QueryResponse answer = NewAnswer(*exchange, state);
+  answer.set_outcome(v1::REFUSED);
+  answer.set_refusal_reason(reason);
+  answer.set_refusal_detail(detail);
+  if (list_version != 0) answer.set_list_version(list_version);
+  Conclude(exchange, std::move(answer));
+}
+
+void RequesterImpl::Lapse(const Ref& exchange) {
+  Conclude(exchange, NewAnswer(*exchange, v1::LAPSED));
+}
+
+// Not synced: what a crash loses is found out again by asking again.
+void RequesterImpl::Conclude(const Ref& exchange, v1::QueryResponse answer) {
+  stored::v1::StoredExchange finished = exchange->stored;
+  finished.set_state(answer.state());
+  finished.clear_permit();
+  *finished.mutable_answer() = std::move(answer);
+  storage::Batch batch(institution_->database());
+  ExchangeStore::PutFinal(exchange->request.request_id(), finished.SerializeAsString(), batch);
+  if (!institution_->database().CommitUnsynced(std::move(batch)).ok()) return Pause(exchange);
+  exchange->stored = std::move(finished);
+  --open_;
+  Answered(exchange);
+}
+
+bool RequesterImpl::IsOver(const Exchange& exchange) const {
+  return institution_->NowMs() - platform_.clock_tolerance_ms >= exchange.lapses_ms;
+}
+
+absl::Status RequesterImpl::Sweep() {
+  const Gate::Pass pass(gate_);
+  if (!pass) return ShuttingDown();
+  for (const Ref& exchange : TakeOverdue()) Lapse(exchange);
+  NAKADACHI_ASSIGN_OR_RETURN(const std::vector<ExchangeStore::Open> open, store_.OpenExchanges());
+  const int64_t late_ms = institution_->NowMs() - platform_.clock_tolerance_ms;
+  for (const ExchangeStore::Open& candidate : open) {
+    if (late_ms < candidate.lapses_ms) continue;
+    if (const Ref exchange = ClaimStored(candidate.request_id)) Resume(exchange);
+  }
+  return absl::OkStatus();
+}
+
+// Those that pause between two attempts; others are lapsed by whoever has claimed them.
+std::vector<Ref> RequesterImpl::TakeOverdue() {
+  std::vector<Ref> overdue;
+  absl::MutexLock lock(&mutex_);
+  for (auto due = due_.begin(); due != due_.end();) {
+    if (due->second.step != &RequesterImpl::Ask || !IsOver(*due->second.exchange)) {
+      ++due;
+      continue;
+    }
+    overdue.push_back(std::move(due->second.exchange));
+    due = due_.erase(due);
+  }
+  return overdue;
+}
+
+// ---- Answers after review
+
+absl::StatusOr<v1::QueryResponse> RequesterImpl::GetExchange(const std::string& request_id) {
+  NAKADACHI_ASSIGN_OR_RETURN(const auto stored, store_.Read(request_id));
+  if (stored.has_value()) return ResponseOf(*stored);
+  return FieldError(absl::StatusCode::kNotFound, "request_id", "request-id",
+                    "no exchange has this id");
+}
+
+void RequesterImpl::Receive(const v1::DeliverRequest& delivery,
+                            const std::function<bool(const LocalGovernmentCode&)>& may_speak_for,
+                            Answer<v1::Recorded> receipt) {
+  const Gate::Pass pass(gate_);
+  if (!pass) return receipt(ShuttingDown());
+  auto verified = platform_.verifier->Verify(delivery.provision(), institution_->NowMs());
+  if (!verified.ok()) {
+    if (!IsKeyProblem(verified.status()))
+      return receipt(UnderField("provision", verified.status()));
+    // Perhaps the broker knows a newer key: the provider comes again.
+    parts_.follower->Reach(platform_.directory->sequence() + 1, [](const absl::Status&) {});
+    return receipt(absl::UnavailableError("the provider's key is not known here yet"));
+  }
+  const absl::Status checked = CheckDelivery(*verified, may_speak_for);
+  if (!checked.ok()) return receipt(checked);
+  const auto request_id = store_.FindByPermit(verified->statement.provision().permit_commitment());
+  if (!request_id.ok()) return receipt(request_id.status());
+  if (!request_id->has_value()) {
+    return receipt(FieldError(absl::StatusCode::kNotFound, "provision.permit_commitment", "permit",
+                              "no exchange here awaits an answer to this permit"));
+  }
+  const Ref exchange = ClaimStored(**request_id);
+  if (exchange == nullptr) return receipt(absl::UnavailableError("the exchange is in work"));
+  exchange->receipt = std::move(receipt);
+  ReceiveInto(exchange, delivery, *std::move(verified));
+}
+
+void RequesterImpl::ReceiveInto(const Ref& exchange, const v1::DeliverRequest& delivery,
+                                ledger::Verified verified) {
+  const stored::v1::StoredExchange& stored = exchange->stored;
+  if (stored.state() == v1::ANSWERED) {
+    if (stored.answer().provision_commitment() != AsView(verified.commitment)) {
+      return Reject(exchange, FieldError(absl::StatusCode::kFailedPrecondition, "provision",
+                                         "answered-otherwise", "another answer came before"));
+    }
+    (*exchange->receipt)(institution_->ledger().Prove(stored.receipt_index()));
+    return Answered(exchange);
+  }
+  if (stored.state() != v1::AWAITING || IsOver(*exchange)) {
+    return Reject(exchange, FieldError(absl::StatusCode::kFailedPrecondition, "provision", "lapsed",
+                                       "the exchange is over"));
+  }
+  if (verified.author.ToString() != exchange->permit.provider()) {
+    return Reject(exchange, FieldError(absl::StatusCode::kPermissionDenied, "provision.author",
+                                       "provider", "is not the permit's provider"));
+  }
+  v1::ProvideResponse response;
+  *response.mutable_provision() = delivery.provision();
+  response.set_payload(delivery.payload());
+  RecordReceipt(exchange, Judge(*exchange, response, std::move(verified)));
+}
+
+void RequesterImpl::Reject(const Ref& exchange, const absl::Status& status) {
+  (*exchange->receipt)(status);
+  Answered(exchange);
+}
+
+// ---- Later
+
+// After an answer that did not come, or that a newer directory may let us understand.
+void RequesterImpl::Pause(const Ref& exchange) {
+  if (++exchange->failures == 1 && exchange->stored.state() == v1::PERMITTED) {
+    storage::Batch batch(institution_->database());
+    ExchangeStore::PutOpen(exchange->request.request_id(), exchange->stored.SerializeAsString(),
+                           exchange->lapses_ms, batch);
+    // A crash that loses it costs one more question to the broker, with the same answer.
+    institution_->database().CommitUnsynced(std::move(batch)).IgnoreError();
+  }
+  Later(PauseAfter(exchange->failures, *platform_.random), exchange, &RequesterImpl::Ask);
+}
+
+// Asks again if the directory has news; gives up if the broker has none.
+void RequesterImpl::RefreshKeys(const Ref& exchange, absl::AnyInvocable<void()> give_up) {
+  parts_.follower->Reach(
+      platform_.directory->sequence() + 1,
+      [this, gate = gate_, exchange, give_up = std::move(give_up)](absl::Status reached) mutable {
+        const Gate::Pass pass(gate);
+        if (!pass) return;
+        if (reached.ok()) return Ask(exchange);
+        return absl::IsOutOfRange(reached) ? give_up() : Pause(exchange);
+      });
+}
+
+void RequesterImpl::Later(absl::Duration pause, const Ref& exchange, Step step) {
+  absl::MutexLock lock(&mutex_);
+  due_.emplace(absl::Now() + pause, Due{exchange, step});
+}
+
+void RequesterImpl::RunTimer() {
+  while (true) {
+    std::optional<Due> due;
+    std::optional<std::string> unresumed;
+    {
+      absl::MutexLock lock(&mutex_);
+      timer_until_ = due_.empty() ? absl::InfiniteFuture() : due_.begin()->first;
+      mutex_.AwaitWithDeadline(absl::Condition(this, &RequesterImpl::HasTimerWork), timer_until_);
+      if (stopping_) return;
+      if (!due_.empty() && due_.begin()->first <= absl::Now()) {
+        due = std::move(due_.begin()->second);
+        due_.erase(due_.begin());
+      } else if (MayResumeMore()) {
+        unresumed = std::move(unresumed_.front());
+        unresumed_.pop_front();
+      }
+    }
+    const Gate::Pass pass(gate_);
+    if (due.has_value()) (this->*due->step)(due->exchange);
+    if (!unresumed.has_value()) continue;
+    if (const Ref exchange = ClaimStored(*unresumed)) Resume(exchange);
+  }
+}
+
+bool RequesterImpl::HasTimerWork() const {
+  return stopping_ || MayResumeMore() || (!due_.empty() && due_.begin()->first < timer_until_);
+}
+
+// Half the room is left to new questions.
+bool RequesterImpl::MayResumeMore() const {
+  return !unresumed_.empty() && in_flight_.size() < (parts_.max_in_flight + 1) / 2;
+}
+
+absl::Status RequesterImpl::FindOpen() {
+  NAKADACHI_ASSIGN_OR_RETURN(std::vector<ExchangeStore::Open> open, store_.OpenExchanges());
+  open_ = open.size();
+  absl::MutexLock lock(&mutex_);
+  for (ExchangeStore::Open& exchange : open) unresumed_.push_back(std::move(exchange.request_id));
+  return absl::OkStatus();
+}
+
+void RequesterImpl::Shutdown() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+  }
+  if (timer_.joinable()) timer_.join();
+  gate_->CloseAndWait();
+  std::vector<Exchange::Waiter> waiters;
+  {
+    absl::MutexLock lock(&mutex_);
+    for (const auto& [request_id, exchange] : in_flight_) {
+      for (Exchange::Waiter& waiter : exchange->waiters) waiters.push_back(std::move(waiter));
+    }
+    in_flight_.clear();
+    due_.clear();
+  }
+  for (Exchange::Waiter& waiter : waiters) waiter.done(ShuttingDown());
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Requester>> Requester::Open(const RequesterParts& parts) {
+  auto requester = std::make_unique<RequesterImpl>(parts);
+  NAKADACHI_RETURN_IF_ERROR(requester->FindOpen());
+  requester->Start();
+  return requester;
+}
+
+}  // namespace nakadachi::intermediate
