@@ -4,7 +4,6 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/rpc/status_mapping.h"
 #include "server/broker/model/halves.h"
@@ -45,8 +44,7 @@ absl::StatusOr<v1::ReportResponse> ReportDesk::Report(const rpc::Peer& peer,
       return status;
     }
     if (status.ok()) response.set_accepted(response.accepted() + 1);
-    response.add_errors(
-        rpc::ToBytes(status.ok() ? status : UnderField(absl::StrCat("halves[", i, "]"), status)));
+    response.add_errors(rpc::ToBytes(status));
   }
   NAKADACHI_RETURN_IF_ERROR(Commit(std::move(round)));
   return response;

@@ -7,7 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "common/base/status.h"
 #include "common/rpc/handler.h"
@@ -76,14 +75,13 @@ class Derivation final : public grpc::ServerUnaryReactor {
  private:
   absl::Status Derive(int position) {
     const v1::DeriveCodesRequest::Entry& entry = request_->entries(position);
-    const std::string field = absl::StrCat("entries[", position, "]");
     auto number = AcquisitionNumber::Parse(entry.acquisition_number());
-    if (!number.ok()) return UnderField(field, number.status());
+    if (!number.ok()) return number.status();
     // Juki net has checked the code by its own rule; here only its form matters.
     ResidentCodeRule any;
     any.checked = false;
     auto person = ResidentCode::Parse(entry.resident_code(), "resident_code", any);
-    if (!person.ok()) return UnderField(field, person.status());
+    if (!person.ok()) return person.status();
     v1::ReceiveCodesRequest::Entry* out = relayed_.add_entries();
     out->set_acquisition_number(number->Reveal());
     const LinkageCode code = codes_->CodeFor(codes_->Identify(*person), institution_);
