@@ -10,6 +10,7 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -50,13 +51,20 @@ class CallLimiter final : public grpc::AuthMetadataProcessor {
   RateLimiter limiter_;
 };
 
-// Adds reflection to one server; gRPC's own function adds it to all of the process.
-class WithReflection final : public grpc::ServerBuilderOption {
+// gRPC's reflection library adds itself to every server of a process that links it.
+class Reflection final : public grpc::ServerBuilderOption {
  public:
+  explicit Reflection(bool wanted) : wanted_(wanted) {}
   void UpdateArguments(grpc::ChannelArguments* /*arguments*/) override {}
   void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
-    plugins->push_back(std::make_unique<grpc::reflection::ProtoServerReflectionPlugin>());
+    auto reflection = std::make_unique<grpc::reflection::ProtoServerReflectionPlugin>();
+    const auto is_same = [&reflection](const auto& p) { return p->name() == reflection->name(); };
+    plugins->erase(std::remove_if(plugins->begin(), plugins->end(), is_same), plugins->end());
+    if (wanted_) plugins->push_back(std::move(reflection));
   }
+
+ private:
+  const bool wanted_;
 };
 
 std::shared_ptr<grpc::ServerCredentials> Credentials(const ServerOptions& options) {
@@ -127,7 +135,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   builder.AddListeningPort(options.address, Credentials(options), &port);
   SetLimits(options, &builder);
   for (grpc::Service* service : options.services) builder.RegisterService(service);
-  if (options.health_and_reflection) builder.SetOption(std::make_unique<WithReflection>());
+  builder.SetOption(std::make_unique<Reflection>(options.health_and_reflection));
   std::unique_ptr<grpc::Server> server = Build(options.health_and_reflection, &builder);
   if (server == nullptr || port == 0) {
     return FieldError(absl::StatusCode::kFailedPrecondition, "address", "listen",

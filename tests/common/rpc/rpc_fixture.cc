@@ -18,14 +18,14 @@ TestAuthority::TestAuthority() {
   root_ = *std::move(root);
 }
 
-TlsMaterial TestAuthority::Issue(const std::vector<std::string>& uris,
-                                 const std::string& dns_name) const {
+TlsMaterial TestAuthority::Issue(const std::vector<std::string>& uris, const std::string& dns_name,
+                                 absl::Duration valid_for) const {
   LeafRequest request;
   request.common_name = "test leaf";
   request.uris = uris;
   if (!dns_name.empty()) request.dns_names = {dns_name};
   request.not_before = absl::Now() - absl::Hours(1);
-  request.not_after = absl::Now() + absl::Hours(23);
+  request.not_after = absl::Now() + valid_for;
   const auto leaf = IssueLeaf(root_, request);
   NAKADACHI_CHECK(leaf.ok());
   return {leaf->certificate_pem, leaf->private_key_pem, root_.certificate_pem};
@@ -56,6 +56,25 @@ grpc::ServerUnaryReactor* TestService::Report(grpc::CallbackServerContext* conte
                                               const v1::ReportRequest* /*request*/,
                                               v1::ReportResponse* /*response*/) {
   return on_report(context);
+}
+
+bool HeldRequests::AwaitHeld(size_t count) {
+  absl::MutexLock lock(&mutex_);
+  const auto enough = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return held_.size() >= count; };
+  return mutex_.AwaitWithTimeout(absl::Condition(&enough), absl::Seconds(10));
+}
+
+void HeldRequests::Release(size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    std::pair<Request, Answer<Response>> newest;
+    {
+      absl::MutexLock lock(&mutex_);
+      if (held_.empty()) return;
+      newest = std::move(held_.back());
+      held_.pop_back();
+    }
+    newest.second(Echo(newest.first));
+  }
 }
 
 Response Echo(const Request& request) {

@@ -4,10 +4,15 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "common/crypto/x509.h"
 #include "common/rpc/answer.h"
 #include "common/rpc/channel.h"
@@ -26,7 +31,8 @@ inline constexpr char kServerName[] = "broker.test";
 class TestAuthority {
  public:
   TestAuthority();
-  TlsMaterial Issue(const std::vector<std::string>& uris, const std::string& dns_name) const;
+  TlsMaterial Issue(const std::vector<std::string>& uris, const std::string& dns_name,
+                    absl::Duration valid_for = absl::Hours(23)) const;
   TlsMaterial IssueServer() const { return Issue({"nakadachi:role:broker"}, kServerName); }
   TlsMaterial IssueClient() const;
   const std::string& root() const { return root_.certificate_pem; }
@@ -52,6 +58,31 @@ class TestService final : public v1::PermitService::CallbackService {
   // Of Report, as a whole.
   std::function<grpc::ServerUnaryReactor*(grpc::CallbackServerContext*)> on_report;
   int max_in_flight = 256;
+};
+
+// A handler that keeps its requests until the test answers them. Thread-safe.
+class HeldRequests {
+ public:
+  AnsweringHandler<Request, Response> handler() {
+    return [this](Request request, Answer<Response> answer) {
+      absl::MutexLock lock(&mutex_);
+      held_.emplace_back(std::move(request), std::move(answer));
+      most_ = std::max(most_, held_.size());
+    };
+  }
+  // False where fewer are held after ten seconds.
+  bool AwaitHeld(size_t count);
+  // Echoes up to `count` of those held, the newest first.
+  void Release(size_t count);
+  size_t most() const {
+    absl::MutexLock lock(&mutex_);
+    return most_;
+  }
+
+ private:
+  mutable absl::Mutex mutex_;
+  std::vector<std::pair<Request, Answer<Response>>> held_ ABSL_GUARDED_BY(mutex_);
+  size_t most_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 // Answers with the request's query, so that sizes and contents can be compared.
