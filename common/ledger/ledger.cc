@@ -214,9 +214,7 @@ absl::StatusOr<v1::Recorded> GroupLedger::Prove(uint64_t leaf_index) {
     return FieldError(absl::StatusCode::kOutOfRange, "leaf_index", "index",
                       "the ledger has no such entry");
   absl::StatusOr<StoredEntry> entry = options_.store->ReadEntry(leaf_index);
-  if (absl::IsNotFound(entry.status()))
-    return StoreError("ledger.entry", "missing", "was written and is not stored");
-  if (!entry.ok()) return entry.status();
+  if (!entry.ok()) return ReadError(entry.status(), "ledger.entry");
   NAKADACHI_ASSIGN_OR_RETURN(const bool erased, CheckEntry(*entry));
   if (erased)
     return FieldError(absl::StatusCode::kNotFound, "leaf_index", "erased",

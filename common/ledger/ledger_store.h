@@ -60,9 +60,9 @@ class LedgerStore {
   // All of it or nothing; durable on return. On an error nothing was written. FAILED_PRECONDITION
   // where `first_index` is not the size of the stored head: another writer was here.
   virtual absl::Status Commit(LedgerCommit&& commit) = 0;
-  // NOT_FOUND where there is no such entry.
+  // OUT_OF_RANGE where there is no such entry.
   virtual absl::StatusOr<StoredEntry> ReadEntry(uint64_t index) = 0;
-  // Visits entries [start, end) in order while `visit` returns true.
+  // Visits entries [start, end) in order while `visit` returns true. OUT_OF_RANGE as ReadEntry.
   virtual absl::Status ReadEntries(
       uint64_t start, uint64_t end,
       const std::function<bool(uint64_t index, StoredEntry entry)>& visit) = 0;

@@ -109,7 +109,7 @@ absl::StatusOr<StoredEntry> MemoryLedgerStore::ReadEntry(uint64_t index) {
   absl::MutexLock lock(&mutex_);
   ++reads_;
   if (index >= entries_.size())
-    return FieldError(absl::StatusCode::kNotFound, "ledger.entry", "index", "is not stored");
+    return FieldError(absl::StatusCode::kOutOfRange, "ledger.entry", "index", "is not stored");
   return entries_[index];
 }
 

@@ -14,10 +14,8 @@ namespace {
 // 16 KiB each, for each ledger of the process.
 constexpr size_t kRememberedTiles = 16;
 
-// Absence is loss where the head says that something was written; other errors are the store's.
-absl::Status LostUnlessOther(const absl::Status& status, absl::string_view field) {
-  if (!absl::IsNotFound(status)) return status;
-  return StoreError(field, "missing", "was written and is not stored");
+bool IsAbsent(const absl::Status& status) {
+  return absl::IsNotFound(status) || absl::IsOutOfRange(status);
 }
 
 absl::Status RestoreLeaves(LedgerStore& store, TreeEdge* edge) {
@@ -31,7 +29,7 @@ absl::Status RestoreLeaves(LedgerStore& store, TreeEdge* edge) {
         ++next;
         return true;
       });
-  if (!read.ok()) return LostUnlessOther(read, "ledger.entry");
+  if (!read.ok()) return ReadError(read, "ledger.entry");
   if (next != end) return StoreError("ledger.entry", "missing", "was written and is not stored");
   return absl::OkStatus();
 }
@@ -40,7 +38,7 @@ absl::Status RestoreTile(LedgerStore& store, TileId id, TreeEdge* edge) {
   const uint64_t width = WidthOfLastTile(edge->size(), id.level);
   if (width == 0) return absl::OkStatus();
   const absl::StatusOr<std::vector<Hash>> hashes = store.ReadTile(id);
-  if (!hashes.ok()) return LostUnlessOther(hashes.status(), "ledger.tile");
+  if (!hashes.ok()) return ReadError(hashes.status(), "ledger.tile");
   if (hashes->size() != width)
     return StoreError("ledger.tile", "length", "has another number of hashes than its tree");
   for (const Hash& hash : *hashes) edge->Restore(id.level, hash);
@@ -52,6 +50,11 @@ absl::Status RestoreTile(LedgerStore& store, TileId id, TreeEdge* edge) {
 absl::Status StoreError(absl::string_view field, absl::string_view rule,
                         absl::string_view message) {
   return FieldError(absl::StatusCode::kDataLoss, field, rule, message);
+}
+
+absl::Status ReadError(const absl::Status& status, absl::string_view field) {
+  if (!IsAbsent(status)) return status;
+  return StoreError(field, "missing", "was written and is not stored");
 }
 
 absl::StatusOr<Ed25519PublicKey> CheckHead(const StoredHead& head, const Author& author,
@@ -81,7 +84,7 @@ absl::StatusOr<bool> CheckEntry(const StoredEntry& entry) {
 absl::Status CheckNothingBehind(LedgerStore& store, uint64_t size) {
   const absl::Status behind = store.ReadEntry(size).status();
   if (behind.ok()) return StoreError("ledger.head", "size", "entries are stored behind it");
-  return absl::IsNotFound(behind) ? absl::OkStatus() : behind;
+  return IsAbsent(behind) ? absl::OkStatus() : behind;
 }
 
 absl::StatusOr<TreeEdge> LoadEdge(LedgerStore& store, const StoredHead& head) {
@@ -110,7 +113,7 @@ absl::StatusOr<Hash> TreeReader::ReadNode(const TreeView& view, merkle::NodeId n
 absl::StatusOr<std::shared_ptr<const Tile>> TreeReader::FullTile(const TreeView& view, TileId id) {
   if (std::shared_ptr<const Tile> recent = Recall(id)) return recent;
   const absl::StatusOr<std::vector<Hash>> hashes = store_->ReadTile(id);
-  if (!hashes.ok()) return LostUnlessOther(hashes.status(), "ledger.tile");
+  if (!hashes.ok()) return ReadError(hashes.status(), "ledger.tile");
   if (hashes->size() != kTileWidth)
     return StoreError("ledger.tile", "length", "has another number of hashes than its tree");
   auto tile = std::make_shared<Tile>();

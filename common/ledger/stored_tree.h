@@ -23,6 +23,9 @@ namespace nakadachi::ledger {
 // DATA_LOSS on what a store holds.
 absl::Status StoreError(absl::string_view field, absl::string_view rule, absl::string_view message);
 
+// The store's error; DATA_LOSS, rule "missing", where it is that something written is absent.
+absl::Status ReadError(const absl::Status& status, absl::string_view field);
+
 // The key that signed a stored head. DATA_LOSS where its note is not a checkpoint of `author`,
 // says something else than the head, or is signed by none of `keys`.
 absl::StatusOr<Ed25519PublicKey> CheckHead(const StoredHead& head, const Author& author,

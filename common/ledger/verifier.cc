@@ -18,10 +18,6 @@ namespace {
 constexpr size_t kSaltSize = 32;
 constexpr size_t kMaxPath = 64;  // as high as a tree of 2^64 leaves
 
-absl::Status KeyNotValid(absl::string_view message) {
-  return FieldError(absl::StatusCode::kPermissionDenied, "checkpoint", "key-not-valid", message);
-}
-
 class CachingVerifier final : public Verifier {
  public:
   CachingVerifier(const KeySource* keys, size_t cache_size) : keys_(keys), cache_(cache_size) {}
@@ -30,7 +26,7 @@ class CachingVerifier final : public Verifier {
  private:
   absl::StatusOr<SharedCheckpoint> VerifyCheckpoint(const std::string& note, int64_t now_ms);
   absl::StatusOr<SharedCheckpoint> CheckSignature(const std::string& note, int64_t now_ms) const;
-  absl::Status CheckKey(const VerifiedCheckpoint& verified, int64_t now_ms) const;
+  bool IsKeyValid(const VerifiedCheckpoint& verified, int64_t now_ms) const;
 
   const KeySource* const keys_;
   CheckpointCache cache_;
@@ -78,13 +74,10 @@ absl::StatusOr<SharedCheckpoint> CachingVerifier::VerifyCheckpoint(const std::st
   const Hash digest = Sha256(note);
   NAKADACHI_ASSIGN_OR_RETURN(SharedCheckpoint verified,
                              cache_.Get(digest, [&] { return CheckSignature(note, now_ms); }));
-  const absl::Status valid = CheckKey(*verified, now_ms);
-  if (!valid.ok()) {
-    // Another key may have signed it too: the next time it is looked at anew.
-    cache_.Forget(digest);
-    return valid;
-  }
-  return verified;
+  if (IsKeyValid(*verified, now_ms)) return verified;
+  // The note may carry the signature of another key that is still good.
+  cache_.Forget(digest);
+  return CheckSignature(note, now_ms);
 }
 
 absl::StatusOr<SharedCheckpoint> CachingVerifier::CheckSignature(const std::string& note,
@@ -102,18 +95,16 @@ absl::StatusOr<SharedCheckpoint> CachingVerifier::CheckSignature(const std::stri
       return std::make_shared<const VerifiedCheckpoint>(
           VerifiedCheckpoint{*author, checkpoint, key});
   }
-  return KeyNotValid("no key that was valid at its time, and is not revoked, has signed it");
+  return FieldError(absl::StatusCode::kPermissionDenied, "checkpoint", "key-not-valid",
+                    "no key that was valid at its time, and is not revoked, has signed it");
 }
 
 // The cache knows that the key signed; whether it may is asked each time.
-absl::Status CachingVerifier::CheckKey(const VerifiedCheckpoint& verified, int64_t now_ms) const {
+bool CachingVerifier::IsKeyValid(const VerifiedCheckpoint& verified, int64_t now_ms) const {
   const std::vector<Ed25519PublicKey> valid =
       keys_->KeysAt(verified.author, verified.checkpoint.time_ms);
-  if (std::find(valid.begin(), valid.end(), verified.key) == valid.end())
-    return KeyNotValid("the key that signed it was not valid at its time");
-  if (keys_->RevokedAt(verified.author, verified.key, now_ms))
-    return KeyNotValid("the key that signed it is revoked");
-  return absl::OkStatus();
+  return std::find(valid.begin(), valid.end(), verified.key) != valid.end() &&
+         !keys_->RevokedAt(verified.author, verified.key, now_ms);
 }
 
 }  // namespace

@@ -13,9 +13,7 @@ constexpr uint64_t kProgressEvery = 4096;
 
 absl::Status CompareTile(LedgerStore& store, TileId id, absl::Span<const Hash> computed) {
   const absl::StatusOr<std::vector<Hash>> stored = store.ReadTile(id);
-  if (absl::IsNotFound(stored.status()))
-    return StoreError("ledger.tile", "missing", "was written and is not stored");
-  if (!stored.ok()) return stored.status();
+  if (!stored.ok()) return ReadError(stored.status(), "ledger.tile");
   if (absl::MakeConstSpan(*stored) != computed)
     return StoreError("ledger.tile", "hashes", "does not hold the hashes of the entries");
   return absl::OkStatus();
@@ -79,9 +77,7 @@ absl::StatusOr<VerifyResult> VerifyStore(LedgerStore& store, const Author& autho
         return added.ok();
       });
   NAKADACHI_RETURN_IF_ERROR(added);
-  if (absl::IsNotFound(read))
-    return StoreError("ledger.entry", "missing", "was written and is not stored");
-  NAKADACHI_RETURN_IF_ERROR(read);
+  if (!read.ok()) return ReadError(read, "ledger.entry");
   NAKADACHI_RETURN_IF_ERROR(rebuild.Finish(*head));
   if (progress) progress(head->size);
   return rebuild.result();
