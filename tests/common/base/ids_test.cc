@@ -61,7 +61,10 @@ TEST(LocalGovernmentCodeTest, Rules) {
       {"07202a", "digits"},
       {"-72028", "digits"},
       {" 72028", "digits"},
-      {std::string("07\0028", 6), "digits"},
+      {std::string("07\0"
+                   "028",
+                   6),
+       "digits"},
       {kFullWidthDigits, "digits"},  // two characters, six bytes
   });
 }
