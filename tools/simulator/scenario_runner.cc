@@ -15,6 +15,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "common/base/status.h"
+#include "common/crypto/crypto.h"
 #include "common/rpc/status_mapping.h"
 #include "tools/simulator/asker.h"
 #include "tools/simulator/people.h"
@@ -23,6 +24,8 @@ namespace nakadachi::simulator {
 namespace {
 
 constexpr char kDefaultItem[] = "immunization";
+constexpr char kDepartment[] = "health";
+constexpr char kStaffPseudonym[] = "staff-1";
 constexpr int kBulkInFlight = 256;
 constexpr absl::Duration kPatience = absl::Seconds(30);
 constexpr absl::Duration kLook = absl::Milliseconds(10);
@@ -159,10 +162,7 @@ absl::Status Runner::Run() {
     const absl::Status done = RunStep(step);
     account_.elapsed_s = absl::ToDoubleSeconds(absl::Now() - begin);
     if (!done.ok()) {
-      const FieldRule detail = GetFieldRule(done);
-      return FieldError(done.code(), absl::StrCat("line ", step.line),
-                        detail.rule.empty() ? "step" : detail.rule,
-                        absl::StrCat("'", step.text, "': ", done.message()));
+      return UnderField(absl::StrCat("line ", step.line, " '", step.text, "'"), done);
     }
   }
   const absl::Status finished = Finish();
@@ -378,9 +378,11 @@ Question Runner::NewQuestion(PersonIndex person, const LocalGovernmentCode& requ
   // A person that the requester has never enrolled has no number there; any other will do.
   const AddresseeNumber addressee =
       number != asked.numbers.end() ? number->second : *AddresseeNumber::Parse("999999999999999");
-  return {person, requester, provider,
-          network_->Municipality(requester)->NewQuery(addressee, provider, ProcedureOf(step),
-                                                      ItemsOf(step))};
+  v1::QueryRequest request = network_->Municipality(requester)->NewQuery(
+      addressee, provider, ProcedureOf(step), ItemsOf(step));
+  request.set_department(kDepartment);
+  request.set_staff_pseudonym(kStaffPseudonym);
+  return {person, requester, provider, std::move(request)};
 }
 
 absl::Status Runner::Query(const Step& step) {
