@@ -21,7 +21,7 @@
 #include "common/base/status.h"
 #include "common/storage/data_key.h"
 #include "common/storage/environment.h"
-#include "common/storage/wal_check.h"
+#include "common/storage/log_check.h"
 #include "common/storage/wal_file_system.h"
 
 namespace nakadachi::storage {
@@ -262,7 +262,7 @@ DatabaseImpl::~DatabaseImpl() {
 absl::Status DatabaseImpl::Start(const OpenOptions& options) {
   NAKADACHI_ASSIGN_OR_RETURN(std::optional<Secret> key,
                              LoadDataKey(options.path, options.owner, *options.key_provider));
-  NAKADACHI_RETURN_IF_ERROR(CheckWals(options.path));
+  if (key.has_value()) NAKADACHI_RETURN_IF_ERROR(CheckLogs(options.path));
   // Where there is a data key there was a database: an empty one must not take its place.
   NAKADACHI_RETURN_IF_ERROR(OpenRocks(options, /*may_create=*/!key.has_value()));
   if (!key.has_value()) {

@@ -62,12 +62,13 @@ rocksdb::DBOptions RocksEnvironment::DatabaseOptions(rocksdb::Env* env) const {
   options.create_missing_column_families = true;
 
   options.paranoid_checks = true;
-  // CheckWals has blanked what was torn; nothing else is tolerated.
+  // CheckLogs has blanked what was torn; nothing else is tolerated.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kAbsoluteConsistency;
 
   options.write_buffer_manager = write_buffers_;
   options.rate_limiter = rate_limiter_;
   options.bytes_per_sync = kMiB;
+  options.manifest_preallocation_size = 64 << 10;
   options.max_total_wal_size = 64 * kMiB;
   options.max_background_jobs = 2;
   options.max_file_opening_threads = 1;
@@ -88,12 +89,12 @@ rocksdb::ColumnFamilyOptions RocksEnvironment::FamilyOptions() const {
   // Sealed values and hashes do not compress.
   options.compression = rocksdb::kNoCompression;
   options.bottommost_compression = rocksdb::kNoCompression;
-  options.write_buffer_size = 16 * kMiB;
+  options.write_buffer_size = 32 * kMiB;
   // What an all but empty family costs; RocksDB's own value is 1 MiB.
   options.arena_block_size = 32 << 10;
   options.max_write_buffer_number = 3;
   options.target_file_size_base = 32 * kMiB;
-  options.max_bytes_for_level_base = 128 * kMiB;
+  options.max_bytes_for_level_base = 256 * kMiB;
   options.level_compaction_dynamic_level_bytes = true;
   return options;
 }

@@ -21,9 +21,9 @@ using rocksdb::IODebugContext;
 using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 
-// More than this at once is allocated, but not filled with zeros: the metadata of a large commit
-// costs little beside the commit itself.
-constexpr uint64_t kLargestFill = 4 * kWalExtent;
+// Space for a commit of this size is allocated, but not filled with zeros: its metadata costs
+// less than writing it twice.
+constexpr size_t kLargeCommit = size_t{64} << 10;
 
 [[noreturn]] void DiskFailed(const char* doing, int error) {
   const std::string message =
@@ -57,13 +57,10 @@ int FillWithZeros(int fd, uint64_t start, uint64_t end) {
 }
 
 int Allocate(int fd, uint64_t start, uint64_t end) {
-  if (end - start > kLargestFill) {
-    const int result = ::fallocate(fd, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(start),
-                                   static_cast<off_t>(end - start));
-    if (result == 0) return 0;
-    if (errno != EOPNOTSUPP) return errno;
-  }
-  return FillWithZeros(fd, start, end);
+  const int result = ::fallocate(fd, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(start),
+                                 static_cast<off_t>(end - start));
+  if (result == 0) return 0;
+  return errno == EOPNOTSUPP ? FillWithZeros(fd, start, end) : errno;
 }
 
 uint64_t RoundUp(uint64_t size) { return (size + kWalExtent - 1) / kWalExtent * kWalExtent; }
@@ -97,7 +94,8 @@ class WalFile final : public rocksdb::FSWritableFile {
     absl::MutexLock lock(&system_->mutex_);
     const uint64_t end = space_.position + data.size();
     // Reserve has made room; only what RocksDB writes of its own accord has to find it here.
-    if (end > space_.size && !system_->Grow(space_, end)) DiskFailed("extend it", ENOSPC);
+    if (end > space_.size && !system_->Grow(space_, end, data.size()))
+      DiskFailed("extend it", ENOSPC);
     if (const int error = WriteAt(space_.fd, data.data(), data.size(), space_.position); error != 0)
       DiskFailed("write to it", error);
     space_.position = end;
@@ -161,33 +159,37 @@ WalFileSystem::~WalFileSystem() {
 
 // The length is set before anything is written behind the old one and taken back where there is
 // no room, so that it is a multiple of kWalExtent at every instant.
-bool WalFileSystem::Grow(Space& space, uint64_t needed) {
+bool WalFileSystem::Grow(Space& space, uint64_t needed, size_t commit) {
   const uint64_t size = RoundUp(needed);
   if (size <= space.size) return true;
   int error = ::ftruncate(space.fd, static_cast<off_t>(size)) == 0 ? 0 : errno;
-  if (error == 0) error = Allocate(space.fd, space.size, size);
+  if (error == 0)
+    error = commit < kLargeCommit ? FillWithZeros(space.fd, space.size, size)
+                                  : Allocate(space.fd, space.size, size);
   if (error == 0) {
     space.size = size;
     return true;
   }
   if (!IsFull(error)) DiskFailed("extend it", error);
-  if (::ftruncate(space.fd, static_cast<off_t>(space.size)) != 0 && !IsFull(errno))
-    DiskFailed("shorten it", errno);
+  const uint64_t before = std::max<uint64_t>(space.size, kWalExtent);
+  if (::ftruncate(space.fd, static_cast<off_t>(before)) != 0) DiskFailed("shorten it", errno);
   return false;
 }
 
 bool WalFileSystem::OpenSpare() {
   if (spare_.fd >= 0) return true;
   spare_ = Space{OpenFile(spare_path_), 0, 0};
-  return spare_.fd >= 0;
+  if (spare_.fd < 0) return false;
+  if (::ftruncate(spare_.fd, kWalExtent) != 0) DiskFailed("give it its length", errno);
+  return true;
 }
 
 bool WalFileSystem::Reserve(size_t bytes) {
   absl::MutexLock lock(&mutex_);
   const size_t needed = reserved_ + bytes;
-  if (current_ != nullptr && !Grow(current_->space_, current_->space_.position + needed))
+  if (current_ != nullptr && !Grow(current_->space_, current_->space_.position + needed, bytes))
     return false;
-  if (!OpenSpare() || !Grow(spare_, needed)) return false;
+  if (!OpenSpare() || !Grow(spare_, needed, bytes)) return false;
   reserved_ = needed;
   return true;
 }
@@ -206,12 +208,10 @@ IOStatus WalFileSystem::NewWritableFile(const std::string& path,
     return FileSystemWrapper::NewWritableFile(path, options, result, debug);
   absl::MutexLock lock(&mutex_);
   if (current_ != nullptr) current_->SyncRest();
-  Space space = std::exchange(spare_, Space());
-  if (space.fd < 0)
-    space.fd = OpenFile(path);
-  else if (::rename(spare_path_.c_str(), path.c_str()) != 0)
-    DiskFailed("name its successor", errno);
-  if (space.fd < 0) return OpenError(path, errno);
+  // Under its own name only once it has its length: a log of none is one that was cut.
+  if (!OpenSpare()) return OpenError(path, errno);
+  if (::rename(spare_path_.c_str(), path.c_str()) != 0) return OpenError(path, errno);
+  const Space space = std::exchange(spare_, Space());
   auto file = std::make_unique<WalFile>(this, space);
   current_ = file.get();
   *result = std::move(file);

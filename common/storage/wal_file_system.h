@@ -43,13 +43,15 @@ class WalFileSystem final : public rocksdb::FileSystemWrapper {
  private:
   friend class WalFile;
 
-  // A descriptor with the file's length and, for the present log, the end of its records.
+  // A descriptor, how much of the file holds space on the disk and, for the present log, the end
+  // of its records.
   struct Space {
     int fd = -1;
     uint64_t size = 0;
     uint64_t position = 0;
   };
-  bool Grow(Space& space, uint64_t needed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Makes `space` at least `needed` long, for a commit of `commit` bytes. False: disk full.
+  bool Grow(Space& space, uint64_t needed, size_t commit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool OpenSpare() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::string folder_;

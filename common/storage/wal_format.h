@@ -1,4 +1,4 @@
-// What the write-ahead log's two halves (wal_file_system.h writes it, wal_check.h reads it before
+// What the write-ahead log's two halves (wal_file_system.h writes it, log_check.h reads it before
 // RocksDB does) agree on.
 #ifndef NAKADACHI_COMMON_STORAGE_WAL_FORMAT_H_
 #define NAKADACHI_COMMON_STORAGE_WAL_FORMAT_H_

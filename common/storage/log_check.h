@@ -3,13 +3,16 @@
 //
 // - Torn: the last commit of the last log is there in part, whole sectors of it being zero. It was
 //   never acknowledged; it is blanked, and everything before it is kept.
-// - Damaged: anything else that does not check, a log of an impossible length, a commit behind
+// - Damaged: anything else that does not check, no log at all, one of an impossible length, a
+// commit behind
 //   the faulty one. Nothing is touched; DATA_LOSS, rule "corrupt".
+//
+// The manifest is looked at, too, for the one kind of damage that RocksDB takes for unfinished.
 //
 // RocksDB then replays under kAbsoluteConsistency, which tolerates nothing. A record that power
 // failure tore while a later one that was not synced either reached the disk counts as damaged.
-#ifndef NAKADACHI_COMMON_STORAGE_WAL_CHECK_H_
-#define NAKADACHI_COMMON_STORAGE_WAL_CHECK_H_
+#ifndef NAKADACHI_COMMON_STORAGE_LOG_CHECK_H_
+#define NAKADACHI_COMMON_STORAGE_LOG_CHECK_H_
 
 #include <string>
 
@@ -17,9 +20,9 @@
 
 namespace nakadachi::storage {
 
-// Only while nobody has the database open.
-absl::Status CheckWals(const std::string& folder);
+// Of a database that was open before; only while nobody has it open.
+absl::Status CheckLogs(const std::string& folder);
 
 }  // namespace nakadachi::storage
 
-#endif  // NAKADACHI_COMMON_STORAGE_WAL_CHECK_H_
+#endif  // NAKADACHI_COMMON_STORAGE_LOG_CHECK_H_

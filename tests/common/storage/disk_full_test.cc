@@ -1,0 +1,125 @@
+// A full disk refuses, never lies, and is taken up again when there is space.
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <thread>
+
+#include "storage_fixture.h"
+
+namespace nakadachi::storage {
+namespace {
+
+// A limit on the length of files, as a full disk for the write-ahead log. Lifted when it goes.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) {
+    ::signal(SIGXFSZ, SIG_IGN);
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit{bytes, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() { ::setrlimit(RLIMIT_FSIZE, &before_); }
+  FileSizeLimit(const FileSizeLimit&) = delete;
+  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+class SmallDisk {
+ public:
+  explicit SmallDisk(std::string path) : path_(std::move(path)) {
+    std::filesystem::create_directories(path_);
+    is_mounted_ = ::mount("none", path_.c_str(), "tmpfs", 0, "size=96m") == 0;
+  }
+  ~SmallDisk() {
+    if (is_mounted_) ::umount2(path_.c_str(), MNT_DETACH);
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+  bool is_mounted() const { return is_mounted_; }
+
+ private:
+  const std::string path_;
+  bool is_mounted_ = false;
+};
+
+class DiskFullTest : public StorageTest {
+ protected:
+  // Commits until the disk is full; returns how many were acknowledged.
+  uint64_t FillUp(Database& database, uint64_t next) {
+    for (;; ++next) {
+      const absl::Status status = Put(database, kRecords, KeyU64(next), value_);
+      if (status.ok()) continue;
+      EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
+      EXPECT_EQ(Rule(status), "disk-full");
+      return next;
+    }
+  }
+
+  void ExpectExactly(const Database& database, uint64_t count) {
+    const auto all = All(database, kRecords);
+    ASSERT_TRUE(all.ok()) << all.status();
+    EXPECT_EQ(all->size(), count);
+    for (const auto& [key, value] : *all) EXPECT_TRUE(value == value_);
+  }
+
+  const std::string value_ = SystemRandom().String(20000);
+};
+
+TEST_F(DiskFullTest, LogWithoutSpaceRefusesAndGoesOn) {
+  auto database = MustOpen();
+  uint64_t acknowledged = 0;
+  {
+    const FileSizeLimit limit(2 << 20);
+    acknowledged = FillUp(*database, 0);
+    EXPECT_GT(acknowledged, 20u);
+    EXPECT_EQ(FillUp(*database, acknowledged), acknowledged);
+    // A commit larger than all that is left is refused whole.
+    EXPECT_EQ(Rule(Put(*database, kRecords, "large", std::string(4 << 20, 'x'))), "disk-full");
+    ExpectExactly(*database, acknowledged);
+    // What a crash would leave now.
+    CopyFolder(path_, path_ + "-image");
+  }
+  ExpectExactly(*MustOpen(path_ + "-image"), acknowledged);
+  ASSERT_TRUE(Put(*database, kRecords, KeyU64(acknowledged), value_).ok());
+  database.reset();
+  ExpectExactly(*MustOpen(), acknowledged + 1);
+}
+
+TEST_F(DiskFullTest, FullDiskRefusesAndGoesOn) {
+  const std::string disk = folder_.path() + "/disk";
+  const SmallDisk small(disk);
+  if (!small.is_mounted()) GTEST_SKIP() << "mounting a small file system needs privileges";
+  const std::string path = disk + "/db";
+  auto database = MustOpen(path);
+  ASSERT_NE(database, nullptr);
+  WriteBytes(disk + "/ballast", std::string(60 << 20, 'x'));
+
+  // Tables are written too, until there is no more room for either.
+  uint64_t acknowledged = FillUp(*database, 0);
+  EXPECT_GT(acknowledged, 200u);
+  const absl::Status flush = database->Flush();
+  EXPECT_TRUE(flush.ok() || Rule(flush) == "disk-full") << flush;
+  EXPECT_EQ(FillUp(*database, acknowledged), acknowledged);
+  ExpectExactly(*database, acknowledged);
+
+  std::filesystem::remove(disk + "/ballast");
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!Put(*database, kRecords, KeyU64(acknowledged), value_).ok()) {
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "did not recover";
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  ++acknowledged;
+  ExpectExactly(*database, acknowledged);
+  database.reset();
+  database = MustOpen(path);
+  ASSERT_NE(database, nullptr);
+  ExpectExactly(*database, acknowledged);
+}
+
+}  // namespace
+}  // namespace nakadachi::storage
