@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "common/base/status.h"
@@ -61,7 +62,10 @@ absl::StatusOr<GenuinePermit> ParsePermit(v1::Statement statement, const Hash& c
   const v1::Permit& permit = statement.permit();
   if (permit.permit_number().size() != kPermitNumberSize) return Malformed("permit_number");
   if (permit.query_commitment().size() != commitment.size()) return Malformed("query_commitment");
-  if (permit.items().empty()) return Malformed("items");
+  const std::set<absl::string_view> items(permit.items().begin(), permit.items().end());
+  if (items.empty() || items.size() != static_cast<size_t>(permit.items_size())) {
+    return Malformed("items");
+  }
   if (permit.list_version() == 0) return Malformed("list_version");
   if (permit.valid_from_ms() >= permit.valid_until_ms()) return Malformed("valid_until_ms");
   NAKADACHI_ASSIGN_OR_RETURN(LocalGovernmentCode requester,
