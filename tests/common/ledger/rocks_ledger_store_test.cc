@@ -1,0 +1,228 @@
+// The ledger's store on a sealed database, alone and under a ledger.
+#include <stdlib.h>
+
+#include <filesystem>
+
+#include "ledger_fixture.h"
+
+namespace nakadachi::ledger {
+namespace {
+
+constexpr LedgerFamilies kFamilies = {0, 1, 2, 3};
+constexpr int kMeta = 3;
+
+class RocksLedgerStoreTest : public testing::Test {
+ protected:
+  RocksLedgerStoreTest() {
+    const char* base = ::getenv("TMPDIR");
+    folder_ = std::string(base != nullptr ? base : "/tmp") + "/nakadachi-ledger-XXXXXX";
+    EXPECT_NE(::mkdtemp(folder_.data()), nullptr);
+    Reopen();
+  }
+  ~RocksLedgerStoreTest() override {
+    store_.reset();
+    database_.reset();
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+
+  void Reopen() {
+    store_.reset();
+    database_.reset();
+    storage::OpenOptions options;
+    options.path = folder_ + "/db";
+    options.owner = "072028";
+    options.families = {{"commitments", storage::Form::kPlain},
+                        {"statements", storage::Form::kSealed},
+                        {"tiles", storage::Form::kPlain},
+                        {"meta", storage::Form::kSealed}};
+    options.environment = environment_;
+    options.key_provider = key_provider_.get();
+    options.random = &SystemRandom();
+    auto database = storage::Database::Open(options);
+    ASSERT_TRUE(database.ok()) << database.status();
+    database_ = *std::move(database);
+    store_ = MakeRocksLedgerStore(database_.get(), kFamilies);
+  }
+
+  static StoredEntry Entry(uint64_t index) {
+    StoredEntry entry;
+    entry.salt = std::string(32, static_cast<char>(index));
+    entry.statement = absl::StrCat("statement ", index);
+    entry.commitment = Commit(entry.salt, entry.statement);
+    return entry;
+  }
+
+  static LedgerCommit Commitment(uint64_t first, uint64_t count) {
+    LedgerCommit commit;
+    commit.first_index = first;
+    for (uint64_t i = first; i < first + count; ++i) commit.entries.push_back(Entry(i));
+    commit.head = {first + count, Sha256(absl::StrCat(first + count)), 1711929600000, "note\n"};
+    return commit;
+  }
+
+  void Erase(uint64_t index, int family) {
+    storage::Batch batch(*database_);
+    batch.Delete(family, storage::KeyU64(index));
+    ASSERT_TRUE(database_->Commit(std::move(batch)).ok());
+  }
+
+  std::string folder_;
+  const std::shared_ptr<storage::Environment> environment_ = storage::Environment::Create(32 << 20);
+  const std::unique_ptr<storage::KeyProvider> key_provider_ =
+      storage::MakeMemoryKeyProvider(Secret::Generate(SystemRandom(), 32));
+  std::unique_ptr<storage::Database> database_;
+  std::unique_ptr<LedgerStore> store_;
+};
+
+TEST_F(RocksLedgerStoreTest, StartsEmpty) {
+  EXPECT_FALSE(store_->ReadHead().value().has_value());
+  EXPECT_EQ(store_->ReadEntry(0).status().code(), absl::StatusCode::kOutOfRange);
+  EXPECT_EQ(store_->ReadTile({0, 0}).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(RocksLedgerStoreTest, KeepsCommitsOverReopening) {
+  LedgerCommit commit = Commitment(0, 3);
+  const std::vector<Hash> partial = {Sha256("a"), Sha256("b")};
+  const std::vector<Hash> full(256, Sha256("c"));
+  commit.tiles = {{{0, 0}, full}, {{1, 7}, partial}};
+  commit.head.time_ms = -5;
+  storage::Batch also = store_->NewBatch();
+  also.Put(kMeta, "outbox/1", "half");
+  commit.also.push_back(std::move(also));
+  ASSERT_TRUE(store_->Commit(std::move(commit)).ok());
+  Reopen();
+  const StoredHead head = *store_->ReadHead().value();
+  EXPECT_EQ(head.size, 3u);
+  EXPECT_EQ(head.root, Sha256("3"));
+  EXPECT_EQ(head.time_ms, -5);
+  EXPECT_EQ(head.note, "note\n");
+  EXPECT_EQ(*store_->ReadTile({0, 0}), full);
+  EXPECT_EQ(*store_->ReadTile({1, 7}), partial);
+  EXPECT_EQ(store_->ReadTile({1, 0}).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(store_->ReadTile({0, 7}).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(database_->Get(kMeta, "outbox/1")->value(), "half");
+  for (uint64_t i = 0; i < 3; ++i) {
+    const StoredEntry entry = store_->ReadEntry(i).value();
+    EXPECT_EQ(entry.commitment, Entry(i).commitment);
+    EXPECT_EQ(entry.salt, Entry(i).salt);
+    EXPECT_EQ(entry.statement, Entry(i).statement);
+  }
+}
+
+TEST_F(RocksLedgerStoreTest, RefusesACommitThatDoesNotFollow) {
+  ASSERT_TRUE(store_->Commit(Commitment(0, 2)).ok());
+  for (const bool is_reopened : {false, true}) {
+    if (is_reopened) Reopen();
+    for (const uint64_t first : {uint64_t{0}, uint64_t{1}, uint64_t{3}}) {
+      const absl::Status status = store_->Commit(Commitment(first, 1));
+      EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+      EXPECT_EQ(Rule(status), "size");
+    }
+    EXPECT_EQ(store_->ReadHead().value()->size, 2u);
+  }
+  EXPECT_TRUE(store_->Commit(Commitment(2, 1)).ok());
+  EXPECT_TRUE(store_->Commit(Commitment(3, 0)).ok()) << "a head alone";
+}
+
+TEST_F(RocksLedgerStoreTest, VisitsRangesInOrder) {
+  constexpr uint64_t kCount = 2500;  // more than is read at a time
+  ASSERT_TRUE(store_->Commit(Commitment(0, kCount)).ok());
+  const struct {
+    uint64_t start, end, stop_after, expected;
+  } kCases[] = {{0, kCount, kCount, kCount},
+                {1023, 1026, 99, 3},
+                {5, 5, 99, 0},
+                {0, kCount, 1500, 1500},
+                {2499, 2500, 99, 1}};
+  for (const auto& c : kCases) {
+    uint64_t visited = 0;
+    EXPECT_TRUE(store_
+                    ->ReadEntries(c.start, c.end,
+                                  [&](uint64_t index, const StoredEntry& entry) {
+                                    EXPECT_EQ(index, c.start + visited);
+                                    EXPECT_EQ(entry.statement, Entry(index).statement);
+                                    return ++visited < c.stop_after;
+                                  })
+                    .ok());
+    EXPECT_EQ(visited, c.expected);
+  }
+  uint64_t visited = 0;
+  const auto count = [&](uint64_t, const StoredEntry&) { return ++visited > 0; };
+  EXPECT_EQ(store_->ReadEntries(2000, kCount + 1, count).code(), absl::StatusCode::kOutOfRange);
+  EXPECT_EQ(visited, 500u);
+}
+
+TEST_F(RocksLedgerStoreTest, ErasedStatementLeavesItsCommitment) {
+  ASSERT_TRUE(store_->Commit(Commitment(0, 3)).ok());
+  Erase(1, kFamilies.statements);
+  const StoredEntry erased = store_->ReadEntry(1).value();
+  EXPECT_EQ(erased.commitment, Entry(1).commitment);
+  EXPECT_EQ(erased.salt + erased.statement, "");
+  std::vector<size_t> sizes;
+  ASSERT_TRUE(store_
+                  ->ReadEntries(0, 3,
+                                [&](uint64_t, const StoredEntry& entry) {
+                                  sizes.push_back(entry.salt.size());
+                                  return true;
+                                })
+                  .ok());
+  EXPECT_EQ(sizes, (std::vector<size_t>{32, 0, 32}));
+}
+
+TEST_F(RocksLedgerStoreTest, DetectsWhatIsNotInItsForm) {
+  ASSERT_TRUE(store_->Commit(Commitment(0, 5)).ok());
+  storage::Batch batch(*database_);
+  batch.Put(kFamilies.commitments, storage::KeyU64(0), "short");
+  batch.Put(kFamilies.statements, storage::KeyU64(1), std::string(31, 's'));
+  batch.Put(kFamilies.tiles, std::string(1, '\0') + storage::KeyU64(0), std::string(33, 't'));
+  batch.Put(kMeta, "ledger/head", std::string(47, 'h'));
+  ASSERT_TRUE(database_->Commit(std::move(batch)).ok());
+  const auto any = [](uint64_t, const StoredEntry&) { return true; };
+  for (const absl::Status& status :
+       {store_->ReadEntry(0).status(), store_->ReadEntry(1).status(),
+        store_->ReadTile({0, 0}).status(), store_->ReadHead().status(),
+        store_->ReadEntries(0, 1, any), store_->ReadEntries(1, 2, any)}) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+    EXPECT_EQ(Rule(status), "corrupt");
+  }
+  Erase(3, kFamilies.commitments);
+  EXPECT_EQ(store_->ReadEntries(2, 5, any).code(), absl::StatusCode::kOutOfRange);
+}
+
+TEST_F(RocksLedgerStoreTest, CarriesALedger) {
+  const Ed25519PrivateKey key = Ed25519PrivateKey::Generate(SystemRandom());
+  ManualClock clock(absl::FromUnixMillis(1711929600000));
+  Options options;
+  options.author = Aizu();
+  options.key = &key;
+  options.clock = &clock;
+  constexpr int kRounds = 3;
+  constexpr int kStatements = 200;
+  for (int round = 0; round < kRounds; ++round) {
+    options.store = store_.get();
+    auto ledger = Ledger::Open(options);
+    ASSERT_TRUE(ledger.ok()) << ledger.status();
+    EXPECT_EQ((*ledger)->Head().size, static_cast<uint64_t>(round * kStatements));
+    for (int i = 0; i < kStatements; ++i) {
+      const std::string detail = absl::StrCat(round, "/", i);
+      const auto also = [&](uint64_t leaf_index, storage::Batch& batch) {
+        batch.Put(kMeta, "detail/" + detail, storage::KeyU64(leaf_index));
+      };
+      const auto recorded =
+          (*ledger)->AppendAndWait(Prepare(MakeStatement(Aizu(), detail), SystemRandom()), also);
+      ASSERT_TRUE(recorded.ok()) << recorded.status();
+      EXPECT_EQ(storage::U64FromKey(*database_->Get(kMeta, "detail/" + detail).value()),
+                static_cast<uint64_t>(round * kStatements + i));
+    }
+    ledger->reset();
+    Reopen();
+  }
+  const auto verified = VerifyStore(*store_, Aizu(), {key.public_key()}, nullptr);
+  ASSERT_TRUE(verified.ok()) << verified.status();
+  EXPECT_EQ(verified->entries, static_cast<uint64_t>(kRounds * kStatements));
+  EXPECT_EQ(verified->erased, 0u);
+}
+
+}  // namespace
+}  // namespace nakadachi::ledger
