@@ -21,8 +21,8 @@ absl::Status Corrupt(absl::string_view what) {
 }
 
 absl::Status OutOfRange(uint64_t index) {
-  return FieldError(absl::StatusCode::kOutOfRange, "leaf_index", "range",
-                    absl::StrCat("the ledger has no entry ", index));
+  return FieldError(absl::StatusCode::kOutOfRange, "ledger.entry", "index",
+                    absl::StrCat("entry ", index, " is not stored"));
 }
 
 // size (8 bytes) || time (8) || root (32) || note; numbers big-endian.
@@ -33,7 +33,7 @@ std::string EncodeHead(const StoredHead& head) {
 }
 
 absl::StatusOr<StoredHead> DecodeHead(absl::string_view bytes) {
-  if (bytes.size() < 16 + kHashSize) return Corrupt("head");
+  if (bytes.size() < 16 + kHashSize) return Corrupt("ledger.head");
   StoredHead head;
   head.size = storage::U64FromKey(bytes.substr(0, 8));
   head.time_ms = static_cast<int64_t>(storage::U64FromKey(bytes.substr(8, 8)));
@@ -57,7 +57,7 @@ std::string EncodeTile(const std::vector<Hash>& hashes) {
 
 absl::StatusOr<std::vector<Hash>> DecodeTile(absl::string_view bytes) {
   if (bytes.empty() || bytes.size() % kHashSize != 0 || bytes.size() > kTileWidth * kHashSize)
-    return Corrupt("tile");
+    return Corrupt("ledger.tile");
   std::vector<Hash> hashes(bytes.size() / kHashSize);
   for (Hash& hash : hashes) {
     std::copy_n(bytes.data(), kHashSize, reinterpret_cast<char*>(hash.data()));
@@ -67,13 +67,13 @@ absl::StatusOr<std::vector<Hash>> DecodeTile(absl::string_view bytes) {
 }
 
 absl::Status SetCommitment(absl::string_view bytes, StoredEntry& entry) {
-  if (bytes.size() != kHashSize) return Corrupt("commitment");
+  if (bytes.size() != kHashSize) return Corrupt("ledger.commitment");
   std::copy_n(bytes.data(), kHashSize, reinterpret_cast<char*>(entry.commitment.data()));
   return absl::OkStatus();
 }
 
 absl::Status SetStatement(absl::string_view salted, StoredEntry& entry) {
-  if (salted.size() < kSaltSize) return Corrupt("statement");
+  if (salted.size() < kSaltSize) return Corrupt("ledger.statement");
   entry.salt = std::string(salted.substr(0, kSaltSize));
   entry.statement = std::string(salted.substr(kSaltSize));
   return absl::OkStatus();
@@ -129,6 +129,7 @@ class RocksLedgerStore final : public LedgerStore {
       NAKADACHI_ASSIGN_OR_RETURN(std::vector<StoredEntry> entries, ReadChunk(start, chunk_end));
       for (StoredEntry& entry : entries)
         if (!visit(start++, std::move(entry))) return absl::OkStatus();
+      if (start < chunk_end) return OutOfRange(start);
     }
     return absl::OkStatus();
   }
@@ -137,7 +138,7 @@ class RocksLedgerStore final : public LedgerStore {
     NAKADACHI_ASSIGN_OR_RETURN(const std::optional<std::string> bytes,
                                database_.Get(families_.tiles, TileKey(id)));
     if (!bytes.has_value())
-      return FieldError(absl::StatusCode::kNotFound, "tile", "absent", "was never written");
+      return FieldError(absl::StatusCode::kNotFound, "ledger.tile", "tile", "is not stored");
     return DecodeTile(*bytes);
   }
 
@@ -149,8 +150,8 @@ class RocksLedgerStore final : public LedgerStore {
       known_size_ = head.has_value() ? head->size : 0;
     }
     if (first_index == *known_size_) return absl::OkStatus();
-    return FieldError(absl::StatusCode::kFailedPrecondition, "first_index", "head",
-                      "is not the size of the stored ledger");
+    return FieldError(absl::StatusCode::kFailedPrecondition, "ledger.head", "size",
+                      "the stored ledger has another size");
   }
 
   void PutEntry(uint64_t index, const StoredEntry& entry, storage::Batch& batch) {
@@ -161,19 +162,18 @@ class RocksLedgerStore final : public LedgerStore {
     batch.Put(families_.statements, key, absl::StrCat(entry.salt, entry.statement));
   }
 
+  // The entries from `start` on, fewer than asked for where one is missing.
   absl::StatusOr<std::vector<StoredEntry>> ReadChunk(uint64_t start, uint64_t end) {
-    std::vector<StoredEntry> entries(end - start);
-    uint64_t present = 0;
+    std::vector<StoredEntry> entries;
     NAKADACHI_RETURN_IF_ERROR(
         ScanChunk(families_.commitments, start, end, [&](uint64_t index, absl::string_view value) {
-          ++present;
-          return SetCommitment(value, entries[index - start]);
+          if (index != start + entries.size()) return OutOfRange(start + entries.size());
+          return SetCommitment(value, entries.emplace_back());
         }));
-    if (present != entries.size()) return OutOfRange(end - 1);
-    NAKADACHI_RETURN_IF_ERROR(
-        ScanChunk(families_.statements, start, end, [&](uint64_t index, absl::string_view value) {
-          return SetStatement(value, entries[index - start]);
-        }));
+    NAKADACHI_RETURN_IF_ERROR(ScanChunk(families_.statements, start, start + entries.size(),
+                                        [&](uint64_t index, absl::string_view value) {
+                                          return SetStatement(value, entries[index - start]);
+                                        }));
     return entries;
   }
 
@@ -184,7 +184,7 @@ class RocksLedgerStore final : public LedgerStore {
     const absl::Status scanned = database_.Scan(
         family, {}, storage::KeyU64(start), [&](absl::string_view key, absl::string_view value) {
           if (key.size() != sizeof(uint64_t)) {
-            result = Corrupt("entry key");
+            result = Corrupt("ledger.entry_key");
             return false;
           }
           const uint64_t index = storage::U64FromKey(key);

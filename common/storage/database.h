@@ -1,4 +1,4 @@
-// A sealed RocksDB: the only includer of RocksDB. One database per municipality (or system); its
+// A sealed RocksDB; only this folder includes RocksDB. One database per municipality (or system); its
 // column families hold values sealed with AES-256-GCM-SIV under the database's own data key
 // (associated data: owner, column family, key), so that nothing on the disk can be read, moved
 // or altered unnoticed.
@@ -78,19 +78,23 @@ class Batch {
 // Thread-safe.
 class Database {
  public:
-  // DATA_LOSS where the data key does not unwrap or a file is corrupt; FAILED_PRECONDITION where
-  // another process has it open.
+  // DATA_LOSS where the data key does not unwrap (rule "wrapped-key") or a file is damaged or
+  // missing ("corrupt"); FAILED_PRECONDITION, rule "locked", where it is open elsewhere, also in
+  // this process. Families that exist but are not named in the options are left alone.
   static absl::StatusOr<std::unique_ptr<Database>> Open(const OpenOptions& options);
   virtual ~Database() = default;
 
-  // On return the batch is on the disk (synced write-ahead log). RESOURCE_EXHAUSTED where the
-  // disk is full: nothing was written. An fsync that fails ends the process: what the disk then
-  // holds is unknown, and a retry could lie.
+  // On return the batch is on the disk (synced write-ahead log), and with it every earlier commit.
+  // RESOURCE_EXHAUSTED, rule "disk-full": nothing was written; later commits succeed when there is
+  // space again. DATA_LOSS, rule "corrupt": nothing was written, a file was found damaged. A write
+  // or fsync that fails otherwise ends the process: what the disk then holds is unknown, and a
+  // retry could lie. An empty batch does nothing.
   virtual absl::Status Commit(Batch&& batch) = 0;
   // As Commit, but a crash may lose it (never part of it, never out of order).
   virtual absl::Status CommitUnsynced(Batch&& batch) = 0;
 
-  // Absent keys give nullopt; an altered value gives DATA_LOSS, rule "seal".
+  // Absent keys give nullopt; an altered value gives DATA_LOSS, rule "seal", a damaged file rule
+  // "corrupt".
   virtual absl::StatusOr<std::optional<std::string>> Get(int family,
                                                          absl::string_view key) const = 0;
   // Calls `visit` in key order from `start` while keys begin with `prefix` and it returns true.
