@@ -40,8 +40,17 @@ class Replica {
                                                    const std::vector<std::string>& items);
 
  private:
+  // A checked entry as it would be stored.
+  struct Offer {
+    size_t position;  // among the entries
+    std::string key;
+    std::string value;
+  };
+  // `offers` in the order of their keys; their results are OK so far. An error is all offers'.
+  absl::Status Store(const std::vector<Offer>& offers, std::vector<absl::Status>* results);
+
   Institution* institution_;
-  absl::Mutex mutex_;
+  absl::Mutex mutex_;  // from reading what is held to the commit
 };
 
 }  // namespace nakadachi::intermediate
