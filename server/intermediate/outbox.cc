@@ -319,7 +319,9 @@ void OutboxThread::SendDeliveries() {
 void OutboxThread::Send(const std::string& permit_commitment) {
   const auto entry = Read<stored::v1::OutboxEntry>(kOutbox, DeliveryKey(permit_commitment));
   const auto answer = Read<stored::v1::AnsweredPermit>(kProvisions, permit_commitment);
-  if (!entry.has_value() || !answer.has_value() || institution_->NowMs() >= entry->give_up_ms()) {
+  const bool there = entry.has_value() && answer.has_value() &&
+                     answer->payload().empty() == (answer->outcome() != v1::PROVIDED);
+  if (!there || institution_->NowMs() >= entry->give_up_ms()) {
     return EndDelivery(permit_commitment);
   }
   absl::StatusOr<v1::Recorded> provision = institution_->ledger().Prove(answer->provision_index());

@@ -1,62 +1,28 @@
 #include "server/intermediate/requester.h"
 
 #include <atomic>
-#include <deque>
-#include <map>
 #include <optional>
-#include <thread>
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/clock.h"
-#include "common/base/check.h"
 #include "common/base/status.h"
-#include "common/ledger/commitment.h"
 #include "server/intermediate/backoff.h"
+#include "server/intermediate/exchange_answer.h"
 #include "server/intermediate/exchange_rules.h"
 #include "server/intermediate/exchange_store.h"
 #include "server/intermediate/gate.h"
+#include "server/intermediate/in_flight.h"
+#include "server/intermediate/timer.h"
 
 namespace nakadachi::intermediate {
 namespace {
 
 // A query that the broker was never reached for is given up after this.
 constexpr int64_t kUnpermittedMs = int64_t{24} * 3'600 * 1'000;
-constexpr size_t kSaltBytes = 32;
+constexpr absl::Duration kResumePause = absl::Milliseconds(20);
 
-// An exchange that is being worked on. Whoever has put it into `in_flight_` takes its steps, one
-// after the other on whatever thread brings the next answer; only `waiters` is shared.
-struct Exchange {
-  struct Waiter {
-    uint64_t tag;
-    Answer<v1::QueryResponse> done;
-  };
-
-  explicit Exchange(v1::QueryRequest question) : request(std::move(question)) {
-    *stored.mutable_request() = request;
-  }
-
-  const v1::QueryRequest request;
-  stored::v1::StoredExchange stored;  // what is durable, or loses nothing if it is not
-  int64_t lapses_ms = 0;
-  v1::Recorded query;  // while the broker is asked
-  v1::Permit permit;   // once permitted
-  std::string permit_commitment;
-  int failures = 0;                             // in a row
-  std::optional<Answer<v1::Recorded>> receipt;  // a delivery waits for it
-  std::vector<Waiter> waiters;                  // guarded by the requester's mutex
-};
-using Ref = std::shared_ptr<Exchange>;
-
-// What a Provision came to.
-struct Judgement {
-  std::string provision_commitment;
-  v1::Provision provision;  // empty unless verified
-  v1::Payload payload;      // likewise
-  std::string problem;      // empty where verified
-};
+using Ref = InFlight::Ref;
 
 bool IsKeyProblem(const absl::Status& status) {
   return absl::IsNotFound(status) || absl::IsPermissionDenied(status);
@@ -64,37 +30,7 @@ bool IsKeyProblem(const absl::Status& status) {
 
 std::string Bytes(const Hash& hash) { return std::string(AsView(hash)); }
 
-absl::Status RequestIdReused() {
-  return FieldError(absl::StatusCode::kFailedPrecondition, "request_id", "request-id-reused",
-                    "another question was asked under this id");
-}
-
 absl::Status ShuttingDown() { return absl::UnavailableError("shutting down"); }
-
-// Of a statement whose proof did not hold.
-std::string ClaimedCommitment(const v1::Recorded& recorded) {
-  std::string salt = recorded.salt();
-  salt.resize(kSaltBytes);
-  return Bytes(ledger::Commit(salt, recorded.statement()));
-}
-
-void AddPermit(const v1::Permit& permit, const std::string& commitment, v1::QueryResponse* answer) {
-  answer->set_permit_number(permit.permit_number());
-  answer->set_permit_commitment(commitment);
-  answer->set_list_version(permit.list_version());
-  *answer->mutable_legal_basis() = permit.legal_basis();
-  answer->set_valid_until_ms(permit.valid_until_ms());
-}
-
-// Reads the stored permit into `permit`; false where there is none.
-bool ReadPermit(const stored::v1::StoredExchange& stored, v1::Permit* permit,
-                std::string* commitment) {
-  v1::Statement statement;
-  if (!stored.has_permit() || !statement.ParseFromString(stored.permit().statement())) return false;
-  *permit = std::move(*statement.mutable_permit());
-  *commitment = Bytes(ledger::Commit(stored.permit().salt(), stored.permit().statement()));
-  return true;
-}
 
 absl::Status CheckDelivery(const ledger::Verified& verified,
                            const std::function<bool(const LocalGovernmentCode&)>& may_speak_for) {
@@ -113,35 +49,17 @@ absl::Status CheckDelivery(const ledger::Verified& verified,
   return absl::OkStatus();
 }
 
-v1::QueryResponse ResponseOf(const stored::v1::StoredExchange& stored) {
-  if (IsFinal(stored.state())) return stored.answer();
-  v1::QueryResponse response;
-  response.set_request_id(stored.request().request_id());
-  response.set_state(stored.state());
-  response.set_query_commitment(stored.query_commitment());
-  v1::Permit permit;
-  std::string commitment;
-  if (ReadPermit(stored, &permit, &commitment)) AddPermit(permit, commitment, &response);
-  if (stored.state() == v1::AWAITING) {
-    response.set_outcome(v1::AWAITING_REVIEW);
-    response.set_provision_commitment(stored.awaiting_provision_commitment());
-  }
-  return response;
-}
-
 class RequesterImpl final : public Requester {
  public:
   explicit RequesterImpl(const RequesterParts& parts)
       : parts_(parts),
         institution_(parts.institution),
         platform_(parts.institution->platform()),
-        store_(&parts.institution->database()) {}
+        store_(&parts.institution->database()),
+        in_flight_(parts.max_in_flight) {}
   ~RequesterImpl() override { Shutdown(); }
 
-  absl::Status FindOpen();
-  void Start() {
-    timer_ = std::thread([this] { RunTimer(); });
-  }
+  absl::Status ResumeOpen();
 
   void Query(const v1::QueryRequest& request, Answer<v1::QueryResponse> done) override;
   absl::StatusOr<v1::QueryResponse> GetExchange(const std::string& request_id) override;
@@ -153,12 +71,8 @@ class RequesterImpl final : public Requester {
   void Shutdown() override;
 
  private:
-  using Step = void (RequesterImpl::*)(const Ref&);
-
   // Claiming and letting go.
-  absl::StatusOr<Ref> JoinOrClaim(const v1::QueryRequest& request, Answer<v1::QueryResponse>* done);
   Ref ClaimStored(const std::string& request_id);
-  std::vector<Exchange::Waiter> LetGo(const Exchange& exchange);
   void Fail(const Ref& exchange, const absl::Status& status);
   void Answered(const Ref& exchange);
 
@@ -172,9 +86,8 @@ class RequesterImpl final : public Requester {
   void OnDecision(const Ref& exchange, absl::StatusOr<v1::Recorded> decision);
   void OnPermit(const Ref& exchange, v1::Recorded recorded, ledger::Verified verified);
   void AskProvider(const Ref& exchange);
+  void PresentPermit(const Ref& exchange);
   void OnProvision(const Ref& exchange, absl::StatusOr<v1::ProvideResponse> response);
-  Judgement Judge(const Exchange& exchange, const v1::ProvideResponse& response,
-                  absl::StatusOr<ledger::Verified> verified) const;
   void Settle(const Ref& exchange, Judgement judgement);
   void StoreAwaiting(const Ref& exchange);
   void RecordReceipt(const Ref& exchange, Judgement judgement);
@@ -187,6 +100,7 @@ class RequesterImpl final : public Requester {
   void Lapse(const Ref& exchange);
   void Conclude(const Ref& exchange, v1::QueryResponse answer);
   v1::QueryResponse NewAnswer(const Exchange& exchange, v1::ExchangeState state) const;
+  static stored::v1::StoredExchange Finished(const Exchange& exchange, v1::QueryResponse answer);
   bool IsOver(const Exchange& exchange) const;
 
   void RefreshKeys(const Ref& exchange, absl::AnyInvocable<void()> give_up);
@@ -196,12 +110,7 @@ class RequesterImpl final : public Requester {
 
   // Later.
   void Pause(const Ref& exchange);
-  void Later(absl::Duration pause, const Ref& exchange, Step step);
-  void RunTimer();
-  bool HasTimerWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool MayResumeMore() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void ResumeStored(const std::string& request_id);
-  std::vector<Ref> TakeOverdue();
+  void ResumeSome();
 
   const RequesterParts parts_;
   Institution* const institution_;
@@ -210,17 +119,11 @@ class RequesterImpl final : public Requester {
   const std::shared_ptr<Gate> gate_ = std::make_shared<Gate>();
   std::atomic<uint64_t> open_{0};
 
+  InFlight in_flight_;
+
   absl::Mutex mutex_;
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::flat_hash_map<std::string, Ref> in_flight_ ABSL_GUARDED_BY(mutex_);  // by request id
-  struct Due {
-    Ref exchange;
-    Step step;
-  };
-  std::multimap<absl::Time, Due> due_ ABSL_GUARDED_BY(mutex_);
-  absl::Time timer_until_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
-  std::deque<std::string> unresumed_ ABSL_GUARDED_BY(mutex_);
-  std::thread timer_;
+  std::vector<std::string> unresumed_ ABSL_GUARDED_BY(mutex_);
+  Timer timer_;
 };
 
 // ---- Claiming and letting go
@@ -230,44 +133,17 @@ void RequesterImpl::Query(const v1::QueryRequest& request, Answer<v1::QueryRespo
   if (!checked.ok()) return done(checked);
   const Gate::Pass pass(gate_);
   if (!pass) return done(ShuttingDown());
-  const absl::StatusOr<Ref> exchange = JoinOrClaim(request, &done);
+  const absl::StatusOr<Ref> exchange = in_flight_.JoinOrClaim(request, &done);
   if (!exchange.ok()) return done(exchange.status());
   if (*exchange != nullptr) Begin(*exchange);
-}
-
-// nullptr where another call works on the same exchange: `done` then waits for it too.
-absl::StatusOr<Ref> RequesterImpl::JoinOrClaim(const v1::QueryRequest& request,
-                                               Answer<v1::QueryResponse>* done) {
-  absl::MutexLock lock(&mutex_);
-  const auto found = in_flight_.find(request.request_id());
-  if (found != in_flight_.end()) {
-    if (!SameQuestion(found->second->request, request)) {
-      return RequestIdReused();
-    }
-    found->second->waiters.push_back({request.tag(), std::move(*done)});
-    return nullptr;
-  }
-  if (in_flight_.size() >= parts_.max_in_flight) {
-    return FieldError(absl::StatusCode::kResourceExhausted, "exchanges", "too-many",
-                      "too many exchanges are open at once");
-  }
-  v1::QueryRequest question = request;
-  question.clear_tag();
-  auto exchange = std::make_shared<Exchange>(std::move(question));
-  exchange->waiters.push_back({request.tag(), std::move(*done)});
-  in_flight_.emplace(request.request_id(), exchange);
-  return exchange;
 }
 
 // An exchange from the store. nullptr where it is in flight, or where there is none.
 Ref RequesterImpl::ClaimStored(const std::string& request_id) {
   const auto before = store_.Read(request_id);
   if (!before.ok() || !before->has_value()) return nullptr;
-  auto exchange = std::make_shared<Exchange>((*before)->request());
-  {
-    absl::MutexLock lock(&mutex_);
-    if (!in_flight_.emplace(request_id, exchange).second) return nullptr;
-  }
+  Ref exchange = in_flight_.Claim((*before)->request());
+  if (exchange == nullptr) return nullptr;
   // Only now does nobody else change it.
   auto stored = store_.Read(request_id);
   absl::Status loaded = stored.status();
@@ -277,23 +153,14 @@ Ref RequesterImpl::ClaimStored(const std::string& request_id) {
   return nullptr;
 }
 
-std::vector<Exchange::Waiter> RequesterImpl::LetGo(const Exchange& exchange) {
-  absl::MutexLock lock(&mutex_);
-  const auto found = in_flight_.find(exchange.request.request_id());
-  NAKADACHI_CHECK(found != in_flight_.end());
-  std::vector<Exchange::Waiter> waiters = std::move(found->second->waiters);
-  in_flight_.erase(found);
-  return waiters;
-}
-
 void RequesterImpl::Fail(const Ref& exchange, const absl::Status& status) {
-  for (Exchange::Waiter& waiter : LetGo(*exchange)) waiter.done(status);
+  for (Exchange::Waiter& waiter : in_flight_.LetGo(*exchange)) waiter.done(status);
 }
 
 void RequesterImpl::Answered(const Ref& exchange) {
-  std::vector<Exchange::Waiter> waiters = LetGo(*exchange);
+  std::vector<Exchange::Waiter> waiters = in_flight_.LetGo(*exchange);
   if (waiters.empty()) return;
-  v1::QueryResponse response = ResponseOf(exchange->stored);
+  v1::QueryResponse response = ResponseOf(std::move(exchange->stored));
   for (size_t i = 0; i + 1 < waiters.size(); ++i) {
     response.set_tag(waiters[i].tag);
     waiters[i].done(response);
@@ -326,7 +193,7 @@ absl::Status RequesterImpl::Load(Exchange& exchange, stored::v1::StoredExchange 
                              store_.LapsesAt(exchange.request.request_id()));
   exchange.stored = std::move(stored);
   exchange.lapses_ms = lapses.value_or(0);
-  ReadPermit(exchange.stored, &exchange.permit, &exchange.permit_commitment);
+  exchange.permit = PermitOf(exchange.stored);
   return absl::OkStatus();
 }
 
@@ -413,24 +280,28 @@ void RequesterImpl::OnDecision(const Ref& exchange, absl::StatusOr<v1::Recorded>
 
 void RequesterImpl::OnPermit(const Ref& exchange, v1::Recorded recorded,
                              ledger::Verified verified) {
-  exchange->permit = std::move(*verified.statement.mutable_permit());
-  exchange->permit_commitment = Bytes(verified.commitment);
-  exchange->lapses_ms = exchange->permit.valid_until_ms();
+  exchange->permit = {std::move(*verified.statement.mutable_permit()), Bytes(verified.commitment)};
+  exchange->lapses_ms = exchange->permit.permit.valid_until_ms();
   exchange->failures = 0;
   exchange->stored.set_state(v1::PERMITTED);
   *exchange->stored.mutable_permit() = std::move(recorded);
-  parts_.follower->Reach(exchange->permit.directory_size(),
+  AskProvider(exchange);
+}
+
+// Once the directory is as new as the one that the permit was decided by.
+void RequesterImpl::AskProvider(const Ref& exchange) {
+  if (IsOver(*exchange)) return Lapse(exchange);
+  parts_.follower->Reach(exchange->permit.permit.directory_size(),
                          [this, gate = gate_, exchange](const absl::Status& reached) {
                            const Gate::Pass pass(gate);
                            if (!pass) return;
-                           return reached.ok() ? AskProvider(exchange) : Pause(exchange);
+                           return reached.ok() ? PresentPermit(exchange) : Pause(exchange);
                          });
 }
 
-void RequesterImpl::AskProvider(const Ref& exchange) {
-  if (IsOver(*exchange)) return Lapse(exchange);
+void RequesterImpl::PresentPermit(const Ref& exchange) {
   parts_.peers->Provide(
-      exchange->permit.provider_route(), exchange->stored.permit(),
+      exchange->permit.permit.provider_route(), exchange->stored.permit(),
       [this, gate = gate_, exchange](absl::StatusOr<v1::ProvideResponse> response) {
         const Gate::Pass pass(gate);
         if (pass) OnProvision(exchange, std::move(response));
@@ -445,31 +316,12 @@ void RequesterImpl::OnProvision(const Ref& exchange, absl::StatusOr<v1::ProvideR
   }
   auto verified = platform_.verifier->Verify(response->provision(), institution_->NowMs());
   const absl::Status proof = verified.status();
-  Judgement judgement = Judge(*exchange, *response, std::move(verified));
+  Judgement judgement = Judge(response->provision(), response->payload(), exchange->permit,
+                              std::move(verified), platform_.clock_tolerance_ms);
   if (!IsKeyProblem(proof)) return Settle(exchange, std::move(judgement));
   RefreshKeys(exchange, [this, exchange, judgement = std::move(judgement)]() mutable {
     Settle(exchange, std::move(judgement));
   });
-}
-
-Judgement RequesterImpl::Judge(const Exchange& exchange, const v1::ProvideResponse& response,
-                               absl::StatusOr<ledger::Verified> verified) const {
-  Judgement judgement;
-  if (!verified.ok()) {
-    judgement.provision_commitment = ClaimedCommitment(response.provision());
-    judgement.problem = Reason(verified.status());
-    return judgement;
-  }
-  judgement.provision_commitment = Bytes(verified->commitment);
-  auto payload = CheckProvision(*verified, response.payload(), exchange.permit,
-                                exchange.permit_commitment, platform_.clock_tolerance_ms);
-  if (!payload.ok()) {
-    judgement.problem = Reason(payload.status());
-    return judgement;
-  }
-  judgement.provision = std::move(*verified->statement.mutable_provision());
-  judgement.payload = *std::move(payload);
-  return judgement;
 }
 
 void RequesterImpl::Settle(const Ref& exchange, Judgement judgement) {
@@ -477,7 +329,8 @@ void RequesterImpl::Settle(const Ref& exchange, Judgement judgement) {
     return RecordReceipt(exchange, std::move(judgement));
   }
   exchange->stored.set_awaiting_provision_commitment(judgement.provision_commitment);
-  Later(absl::ZeroDuration(), exchange, &RequesterImpl::StoreAwaiting);  // it waits for the disk
+  // It waits for the disk, which the thread that brought the answer must not.
+  timer_.After(absl::ZeroDuration(), [this, exchange] { StoreAwaiting(exchange); });
 }
 
 void RequesterImpl::StoreAwaiting(const Ref& exchange) {
@@ -486,7 +339,7 @@ void RequesterImpl::StoreAwaiting(const Ref& exchange) {
   const std::string& request_id = exchange->request.request_id();
   ExchangeStore::PutOpen(request_id, exchange->stored.SerializeAsString(), exchange->lapses_ms,
                          batch);
-  ExchangeStore::PutReviewed(exchange->permit_commitment, request_id, batch);
+  ExchangeStore::PutReviewed(exchange->permit.commitment, request_id, batch);
   if (institution_->database().Commit(std::move(batch)).ok()) return Answered(exchange);
   exchange->stored.set_state(v1::PERMITTED);
   Pause(exchange);
@@ -495,40 +348,23 @@ void RequesterImpl::StoreAwaiting(const Ref& exchange) {
 // The Receipt and what it lets out become durable together; nobody sees the data before.
 void RequesterImpl::RecordReceipt(const Ref& exchange, Judgement judgement) {
   v1::Statement statement = institution_->NewStatement();
-  v1::Receipt& receipt = *statement.mutable_receipt();
-  receipt.set_provision_commitment(judgement.provision_commitment);
-  receipt.set_permit_commitment(exchange->permit_commitment);
-  receipt.set_permit_number(exchange->permit.permit_number());
-  receipt.set_requester(exchange->permit.requester());
-  receipt.set_provider(exchange->permit.provider());
-  receipt.set_verified(judgement.problem.empty());
-  receipt.set_reason(judgement.problem);
+  *statement.mutable_receipt() = ReceiptOf(judgement, exchange->permit);
   ledger::Prepared prepared = ledger::Prepare(statement, *platform_.random);
-
-  auto finished = std::make_shared<stored::v1::StoredExchange>();
-  *finished->mutable_request() = exchange->request;
-  finished->set_state(v1::ANSWERED);
-  finished->set_query_index(exchange->stored.query_index());
-  finished->set_query_commitment(exchange->stored.query_commitment());
-  finished->set_awaiting_provision_commitment(exchange->stored.awaiting_provision_commitment());
-  v1::QueryResponse& answer = *finished->mutable_answer();
-  answer = NewAnswer(*exchange, v1::ANSWERED);
-  answer.set_provision_commitment(judgement.provision_commitment);
-  answer.set_receipt_commitment(Bytes(prepared.commitment));
-  answer.set_verified(judgement.problem.empty());
-  answer.set_refusal_detail(judgement.problem);
-  answer.set_outcome(judgement.provision.outcome());
-  answer.set_refusal_reason(judgement.provision.reason());
-  answer.mutable_sets()->Swap(judgement.payload.mutable_sets());
-
   const bool reviewed = judgement.provision.after_review() || exchange->receipt.has_value();
+
+  v1::QueryResponse answer = NewAnswer(*exchange, v1::ANSWERED);
+  answer.set_receipt_commitment(Bytes(prepared.commitment));
+  AddJudgement(std::move(judgement), &answer);
+  auto finished =
+      std::make_shared<stored::v1::StoredExchange>(Finished(*exchange, std::move(answer)));
+
   institution_->ledger().Append(
       std::move(prepared),
       [this, exchange, finished, reviewed](uint64_t leaf_index, storage::Batch& batch) {
         finished->set_receipt_index(leaf_index);
         const std::string& request_id = exchange->request.request_id();
         ExchangeStore::PutFinal(request_id, finished->SerializeAsString(), batch);
-        if (reviewed) ExchangeStore::PutReviewed(exchange->permit_commitment, request_id, batch);
+        if (reviewed) ExchangeStore::PutReviewed(exchange->permit.commitment, request_id, batch);
         parts_.outbox->AddHalf(leaf_index, batch);
       },
       [this, exchange, finished,
@@ -563,8 +399,21 @@ v1::QueryResponse RequesterImpl::NewAnswer(const Exchange& exchange,
   answer.set_state(state);
   answer.set_query_commitment(exchange.stored.query_commitment());
   answer.set_answered_ms(institution_->NowMs());
-  if (exchange.stored.has_permit()) AddPermit(exchange.permit, exchange.permit_commitment, &answer);
+  if (exchange.stored.has_permit()) AddPermit(exchange.permit, &answer);
   return answer;
+}
+
+// What is kept of an exchange that is over.
+stored::v1::StoredExchange RequesterImpl::Finished(const Exchange& exchange,
+                                                   v1::QueryResponse answer) {
+  stored::v1::StoredExchange finished;
+  *finished.mutable_request() = exchange.request;
+  finished.set_state(answer.state());
+  finished.set_query_index(exchange.stored.query_index());
+  finished.set_query_commitment(exchange.stored.query_commitment());
+  finished.set_awaiting_provision_commitment(exchange.stored.awaiting_provision_commitment());
+  *finished.mutable_answer() = std::move(answer);
+  return finished;
 }
 
 void RequesterImpl::Refuse(const Ref& exchange, v1::ExchangeState state, v1::RefusalReason reason,
@@ -583,10 +432,7 @@ void RequesterImpl::Lapse(const Ref& exchange) {
 
 // Not synced: what a crash loses is found out again by asking again.
 void RequesterImpl::Conclude(const Ref& exchange, v1::QueryResponse answer) {
-  stored::v1::StoredExchange finished = exchange->stored;
-  finished.set_state(answer.state());
-  finished.clear_permit();
-  *finished.mutable_answer() = std::move(answer);
+  stored::v1::StoredExchange finished = Finished(*exchange, std::move(answer));
   storage::Batch batch(institution_->database());
   ExchangeStore::PutFinal(exchange->request.request_id(), finished.SerializeAsString(), batch);
   if (!institution_->database().CommitUnsynced(std::move(batch)).ok()) return Pause(exchange);
@@ -602,36 +448,24 @@ bool RequesterImpl::IsOver(const Exchange& exchange) const {
 absl::Status RequesterImpl::Sweep() {
   const Gate::Pass pass(gate_);
   if (!pass) return ShuttingDown();
-  for (const Ref& exchange : TakeOverdue()) Lapse(exchange);
   NAKADACHI_ASSIGN_OR_RETURN(const std::vector<ExchangeStore::Open> open, store_.OpenExchanges());
   const int64_t late_ms = institution_->NowMs() - platform_.clock_tolerance_ms;
   for (const ExchangeStore::Open& candidate : open) {
     if (late_ms < candidate.lapses_ms) continue;
-    if (const Ref exchange = ClaimStored(candidate.request_id)) Resume(exchange);
+    if (const Ref paused = in_flight_.TakePaused(candidate.request_id, timer_)) {
+      Ask(paused);
+    } else if (const Ref exchange = ClaimStored(candidate.request_id)) {
+      Resume(exchange);
+    }
   }
   return absl::OkStatus();
-}
-
-// Those that pause between two attempts; others are lapsed by whoever has claimed them.
-std::vector<Ref> RequesterImpl::TakeOverdue() {
-  std::vector<Ref> overdue;
-  absl::MutexLock lock(&mutex_);
-  for (auto due = due_.begin(); due != due_.end();) {
-    if (due->second.step != &RequesterImpl::Ask || !IsOver(*due->second.exchange)) {
-      ++due;
-      continue;
-    }
-    overdue.push_back(std::move(due->second.exchange));
-    due = due_.erase(due);
-  }
-  return overdue;
 }
 
 // ---- Answers after review
 
 absl::StatusOr<v1::QueryResponse> RequesterImpl::GetExchange(const std::string& request_id) {
-  NAKADACHI_ASSIGN_OR_RETURN(const auto stored, store_.Read(request_id));
-  if (stored.has_value()) return ResponseOf(*stored);
+  NAKADACHI_ASSIGN_OR_RETURN(auto stored, store_.Read(request_id));
+  if (stored.has_value()) return ResponseOf(*std::move(stored));
   return FieldError(absl::StatusCode::kNotFound, "request_id", "request-id",
                     "no exchange has this id");
 }
@@ -643,8 +477,8 @@ void RequesterImpl::Receive(const v1::DeliverRequest& delivery,
   if (!pass) return receipt(ShuttingDown());
   auto verified = platform_.verifier->Verify(delivery.provision(), institution_->NowMs());
   if (!verified.ok()) {
-    if (!IsKeyProblem(verified.status()))
-      return receipt(UnderField("provision", verified.status()));
+    const absl::Status problem = UnderField("provision", verified.status());
+    if (!IsKeyProblem(problem)) return receipt(problem);
     // Perhaps the broker knows a newer key: the provider comes again.
     parts_.follower->Reach(platform_.directory->sequence() + 1, [](const absl::Status&) {});
     return receipt(absl::UnavailableError("the provider's key is not known here yet"));
@@ -678,14 +512,12 @@ void RequesterImpl::ReceiveInto(const Ref& exchange, const v1::DeliverRequest& d
     return Reject(exchange, FieldError(absl::StatusCode::kFailedPrecondition, "provision", "lapsed",
                                        "the exchange is over"));
   }
-  if (verified.author.ToString() != exchange->permit.provider()) {
+  if (verified.author.ToString() != exchange->permit.permit.provider()) {
     return Reject(exchange, FieldError(absl::StatusCode::kPermissionDenied, "provision.author",
                                        "provider", "is not the permit's provider"));
   }
-  v1::ProvideResponse response;
-  *response.mutable_provision() = delivery.provision();
-  response.set_payload(delivery.payload());
-  RecordReceipt(exchange, Judge(*exchange, response, std::move(verified)));
+  RecordReceipt(exchange, Judge(delivery.provision(), delivery.payload(), exchange->permit,
+                                std::move(verified), platform_.clock_tolerance_ms));
 }
 
 void RequesterImpl::Reject(const Ref& exchange, const absl::Status& status) {
@@ -704,7 +536,8 @@ void RequesterImpl::Pause(const Ref& exchange) {
     // A crash that loses it costs one more question to the broker, with the same answer.
     institution_->database().CommitUnsynced(std::move(batch)).IgnoreError();
   }
-  Later(PauseAfter(exchange->failures, *platform_.random), exchange, &RequesterImpl::Ask);
+  in_flight_.Pause(exchange, PauseAfter(exchange->failures, *platform_.random), timer_,
+                   [this, exchange] { Ask(exchange); });
 }
 
 // Asks again if the directory has news; gives up if the broker has none.
@@ -719,77 +552,45 @@ void RequesterImpl::RefreshKeys(const Ref& exchange, absl::AnyInvocable<void()> 
       });
 }
 
-void RequesterImpl::Later(absl::Duration pause, const Ref& exchange, Step step) {
-  absl::MutexLock lock(&mutex_);
-  due_.emplace(absl::Now() + pause, Due{exchange, step});
-}
-
-void RequesterImpl::RunTimer() {
+void RequesterImpl::ResumeSome() {
   while (true) {
-    std::optional<Due> due;
-    std::optional<std::string> unresumed;
+    std::string request_id;
     {
       absl::MutexLock lock(&mutex_);
-      timer_until_ = due_.empty() ? absl::InfiniteFuture() : due_.begin()->first;
-      mutex_.AwaitWithDeadline(absl::Condition(this, &RequesterImpl::HasTimerWork), timer_until_);
-      if (stopping_) return;
-      if (!due_.empty() && due_.begin()->first <= absl::Now()) {
-        due = std::move(due_.begin()->second);
-        due_.erase(due_.begin());
-      } else if (MayResumeMore()) {
-        unresumed = std::move(unresumed_.front());
-        unresumed_.pop_front();
-      }
+      if (unresumed_.empty()) return;
+      if (!in_flight_.HasRoomToResume()) break;
+      request_id = std::move(unresumed_.back());
+      unresumed_.pop_back();
     }
-    const Gate::Pass pass(gate_);
-    if (due.has_value()) (this->*due->step)(due->exchange);
-    if (!unresumed.has_value()) continue;
-    if (const Ref exchange = ClaimStored(*unresumed)) Resume(exchange);
+    if (const Ref exchange = ClaimStored(request_id)) Resume(exchange);
   }
+  timer_.After(kResumePause, [this] { ResumeSome(); });
 }
 
-bool RequesterImpl::HasTimerWork() const {
-  return stopping_ || MayResumeMore() || (!due_.empty() && due_.begin()->first < timer_until_);
-}
-
-// Half the room is left to new questions.
-bool RequesterImpl::MayResumeMore() const {
-  return !unresumed_.empty() && in_flight_.size() < (parts_.max_in_flight + 1) / 2;
-}
-
-absl::Status RequesterImpl::FindOpen() {
+absl::Status RequesterImpl::ResumeOpen() {
   NAKADACHI_ASSIGN_OR_RETURN(std::vector<ExchangeStore::Open> open, store_.OpenExchanges());
   open_ = open.size();
-  absl::MutexLock lock(&mutex_);
-  for (ExchangeStore::Open& exchange : open) unresumed_.push_back(std::move(exchange.request_id));
+  {
+    absl::MutexLock lock(&mutex_);
+    for (ExchangeStore::Open& exchange : open) {
+      unresumed_.push_back(std::move(exchange.request_id));
+    }
+  }
+  timer_.After(absl::ZeroDuration(), [this] { ResumeSome(); });
   return absl::OkStatus();
 }
 
 void RequesterImpl::Shutdown() {
-  {
-    absl::MutexLock lock(&mutex_);
-    stopping_ = true;
-  }
-  if (timer_.joinable()) timer_.join();
+  timer_.Stop();
   gate_->CloseAndWait();
-  std::vector<Exchange::Waiter> waiters;
-  {
-    absl::MutexLock lock(&mutex_);
-    for (const auto& [request_id, exchange] : in_flight_) {
-      for (Exchange::Waiter& waiter : exchange->waiters) waiters.push_back(std::move(waiter));
-    }
-    in_flight_.clear();
-    due_.clear();
-  }
-  for (Exchange::Waiter& waiter : waiters) waiter.done(ShuttingDown());
+  for (Exchange::Waiter& waiter : in_flight_.LetAllGo()) waiter.done(ShuttingDown());
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Requester>> Requester::Open(const RequesterParts& parts) {
   auto requester = std::make_unique<RequesterImpl>(parts);
-  NAKADACHI_RETURN_IF_ERROR(requester->FindOpen());
-  requester->Start();
+  NAKADACHI_RETURN_IF_ERROR(requester->ResumeOpen());
   return requester;
 }
 
