@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/rpc/handler.h"
+#include "common/rpc/status_mapping.h"
 #include "common/rpc/stream_server.h"
 #include "common/rpc/unary_server.h"
 #include "nakadachi/v1/intermediate.grpc.pb.h"

@@ -18,7 +18,7 @@ std::string Rule(const absl::Status& status) { return GetFieldRule(status).rule;
 
 class CodeBookTest : public InstitutionTest {
  protected:
-  CodeBookTest() : book_(std::make_unique<CodeBook>(institution_.get())) {}
+  CodeBookTest() : book_(std::make_unique<CodeBook>(institution_)) {}
 
   AcquisitionNumber Issue(int person) {
     return book_->IssueAcquisitionNumbers({Person(person)})[0].value();
@@ -32,9 +32,9 @@ class CodeBookTest : public InstitutionTest {
   }
   void Reopen() {
     book_.reset();
-    institution_.reset();
+    CloseInstitution();
     OpenInstitution("sendai");
-    book_ = std::make_unique<CodeBook>(institution_.get());
+    book_ = std::make_unique<CodeBook>(institution_);
   }
 
   std::unique_ptr<CodeBook> book_;

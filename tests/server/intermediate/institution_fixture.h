@@ -130,7 +130,13 @@ class InstitutionTest : public testing::Test {
     auto opened =
         Institution::Open(City(kSendai), folder_ / name, keys_, key_provider_.get(), platform_);
     ASSERT_TRUE(opened.ok()) << opened.status();
-    institution_ = *std::move(opened);
+    owned_ = *std::move(opened);
+    institution_ = owned_.get();
+  }
+
+  void CloseInstitution() {
+    owned_.reset();
+    institution_ = nullptr;
   }
 
   int64_t Now() const { return clock_.NowMs(); }
@@ -183,7 +189,8 @@ class InstitutionTest : public testing::Test {
   Directory directory_;
   const std::unique_ptr<ledger::Verifier> verifier_;
   Platform platform_;
-  std::unique_ptr<Institution> institution_;
+  std::unique_ptr<Institution> owned_;
+  Institution* institution_ = nullptr;
 
  private:
   static v1::PublicKeys SomeKeys() {

@@ -15,6 +15,7 @@
 #include "absl/synchronization/notification.h"
 #include "common/ledger/commitment.h"
 #include "server/intermediate/code_book.h"
+#include "server/intermediate/hosting.h"
 #include "server/intermediate/layout.h"
 #include "server/intermediate/provider.h"
 #include "server/intermediate/replica.h"
@@ -79,24 +80,24 @@ class ProviderFixture : public InstitutionTest {
   void TearDown() override {
     ExpectOneFinalProvisionEach();
     InstitutionTest::TearDown();
-    provider_.reset();
   }
 
   void MakeParts() {
-    codes_ = std::make_unique<CodeBook>(institution_.get());
-    replica_ = std::make_unique<Replica>(institution_.get());
-    outbox_ = std::make_unique<TestOutbox>();
-    follower_ = std::make_unique<TestFollower>();
-    provider_ = Provider::Create(
-        {institution_.get(), codes_.get(), replica_.get(), outbox_.get(), follower_.get()});
+    auto outbox = std::make_unique<TestOutbox>();
+    outbox_ = outbox.get();
+    parts_.outbox = std::move(outbox);
+    parts_.codes = std::make_unique<CodeBook>(institution_);
+    codes_ = parts_.codes.get();
+    parts_.replica = std::make_unique<Replica>(institution_);
+    replica_ = parts_.replica.get();
+    parts_.provider = Provider::Create({institution_, codes_, replica_, outbox_, &follower_});
+    provider_ = parts_.provider.get();
   }
   // As after a restart, on the database in `name`.
   void Reopen(const std::string& name = "sendai") {
     institution_->ledger().Shutdown();
-    provider_.reset();
-    codes_.reset();
-    replica_.reset();
-    institution_.reset();
+    parts_ = Hosted();
+    CloseInstitution();
     OpenInstitution(name);
     MakeParts();
   }
@@ -215,11 +216,12 @@ class ProviderFixture : public InstitutionTest {
     }
   }
 
-  std::unique_ptr<CodeBook> codes_;
-  std::unique_ptr<Replica> replica_;
-  std::unique_ptr<TestOutbox> outbox_;
-  std::unique_ptr<TestFollower> follower_;
-  std::unique_ptr<Provider> provider_;
+  TestFollower follower_;
+  Hosted parts_;  // but for the institution itself
+  TestOutbox* outbox_ = nullptr;
+  CodeBook* codes_ = nullptr;
+  Replica* replica_ = nullptr;
+  Provider* provider_ = nullptr;
 };
 
 }  // namespace nakadachi::intermediate

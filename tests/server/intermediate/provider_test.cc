@@ -418,9 +418,9 @@ TEST_F(ProviderTest, AnUnknownListIsFetchedFirst) {
   };
   ask();
   ask();  // waits for the first
-  EXPECT_THAT(follower_->asked(), ElementsAre(directory_.sequence() + 1));
+  EXPECT_THAT(follower_.asked(), ElementsAre(directory_.sequence() + 1));
   EXPECT_THAT(responses, IsEmpty());
-  follower_->Answer(absl::UnavailableError("no broker"));
+  follower_.Answer(absl::UnavailableError("no broker"));
   ASSERT_EQ(responses.size(), 2u);
   EXPECT_TRUE(absl::IsUnavailable(responses[0].status()));
   EXPECT_TRUE(absl::IsUnavailable(responses[1].status()));
@@ -433,7 +433,7 @@ TEST_F(ProviderTest, AnUnknownListIsFetchedFirst) {
     answered.Notify();
   });
   Apply(List(2, Now(), ListOf({"immunization"})));
-  follower_->Answer(absl::OkStatus());
+  follower_.Answer(absl::OkStatus());
   answered.WaitForNotification();
   EXPECT_EQ(Checked(response).outcome(), v1::PROVIDED);
 }
@@ -446,7 +446,7 @@ TEST_F(ProviderTest, AListThatTheBrokerNeverPublishedDecidesNothing) {
   provider_->Provide(
       broker_.Record(statement), AizuOnly,
       [&](const absl::StatusOr<v1::ProvideResponse>& response) { status = response.status(); });
-  follower_->Answer(absl::OkStatus());
+  follower_.Answer(absl::OkStatus());
   EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
   EXPECT_EQ(Rule(status), "list-version");
   EXPECT_EQ(LedgerSize(), 0u);

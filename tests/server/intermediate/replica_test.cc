@@ -116,7 +116,7 @@ TEST(CheckReplicaSetTest, Rules) {
 
 class ReplicaTest : public InstitutionTest {
  protected:
-  ReplicaTest() : replica_(std::make_unique<Replica>(institution_.get())) {}
+  ReplicaTest() : replica_(std::make_unique<Replica>(institution_)) {}
 
   absl::Status Register(int person, const v1::ReplicaSet& set) {
     return replica_->Register({{Person(person), &set}})[0];
@@ -165,9 +165,9 @@ TEST_F(ReplicaTest, WhatIsReadIsWhatWasRegistered) {
   ASSERT_TRUE(Register(1, set).ok());
   ASSERT_TRUE(Register(1, tax).ok());
   replica_.reset();
-  institution_.reset();
+  CloseInstitution();
   OpenInstitution("sendai");
-  replica_ = std::make_unique<Replica>(institution_.get());
+  replica_ = std::make_unique<Replica>(institution_);
   const auto both = Read(1, {"local-tax", "benefits", "immunization"});
   ASSERT_EQ(both.size(), 2u);
   EXPECT_EQ(both[0].SerializeAsString(), tax.SerializeAsString());
