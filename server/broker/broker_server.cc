@@ -61,10 +61,8 @@ class BrokerServerImpl final : public BrokerServer {
         key_provider_(std::move(secrets.key_provider)),
         signing_key_(std::move(secrets.keys.signing)),
         sealing_public_key_(secrets.keys.sealing.public_key()),
-        directory_(signing_key_.public_key()),
         codes_(secrets.code_root),
-        sealer_(std::move(secrets.keys.sealing)),
-        verifier_(ledger::Verifier::Create(&directory_)) {}
+        sealer_(std::move(secrets.keys.sealing)) {}
 
   ~BrokerServerImpl() override { Shutdown(kDestructionGrace); }
 
@@ -116,7 +114,9 @@ class BrokerServerImpl final : public BrokerServer {
     options.key_provider = key_provider_.get();
     options.random = random_;
     NAKADACHI_ASSIGN_OR_RETURN(store_, BrokerStore::Open(options));
-    return ReplayDirectory(*store_, directory_);
+    NAKADACHI_ASSIGN_OR_RETURN(directory_, ReplayDirectory(*store_, signing_key_.public_key()));
+    verifier_ = ledger::Verifier::Create(directory_.get());
+    return absl::OkStatus();
   }
 
   absl::Status OpenLedger() {
@@ -125,8 +125,8 @@ class BrokerServerImpl final : public BrokerServer {
     options.key = &signing_key_;
     options.store = &store_->ledger_store();
     options.clock = clock_;
-    bool known = directory_.sequence() == 0;
-    for (const MemberKey& key : directory_.BrokerKeys()) {
+    bool known = directory_->sequence() == 0;
+    for (const MemberKey& key : directory_->BrokerKeys()) {
       options.previous_keys.push_back(key.signing_key);
       known |= key.signing_key == signing_key_.public_key() && key.ValidAt(clock_->NowMs());
     }
@@ -142,7 +142,7 @@ class BrokerServerImpl final : public BrokerServer {
     PermitDesk::Parts permits;
     permits.ledger = ledger_.get();
     permits.verifier = verifier_.get();
-    permits.directory = &directory_;
+    permits.directory = directory_.get();
     permits.codes = &codes_;
     permits.sealer = &sealer_;
     permits.store = store_.get();
@@ -157,7 +157,7 @@ class BrokerServerImpl final : public BrokerServer {
     report_desk_.emplace(
         ReportDesk::Parts{ledger_.get(), verifier_.get(), store_.get(), &figures_, clock_});
     directory_desk_.emplace(
-        DirectoryDesk::Parts{ledger_.get(), store_.get(), &directory_, clock_, random_});
+        DirectoryDesk::Parts{ledger_.get(), store_.get(), directory_.get(), clock_, random_});
     return directory_desk_->Found(config_.network_name(), signing_key_.public_key(),
                                   sealing_public_key_);
   }
@@ -175,7 +175,7 @@ class BrokerServerImpl final : public BrokerServer {
     parts.permits = &*permit_desk_;
     parts.reports = &*report_desk_;
     parts.changes = &*directory_desk_;
-    parts.directory = &directory_;
+    parts.directory = directory_.get();
     parts.codes = &codes_;
     parts.ledger = ledger_.get();
     parts.store = store_.get();
@@ -220,12 +220,12 @@ class BrokerServerImpl final : public BrokerServer {
   const std::unique_ptr<storage::KeyProvider> key_provider_;
   const Ed25519PrivateKey signing_key_;
   const X25519PublicKey sealing_public_key_;
-  Directory directory_;
   const CodeDeriver codes_;
   sealing::CodeSealer sealer_;
-  const std::unique_ptr<ledger::Verifier> verifier_;
   Figures figures_;
   std::unique_ptr<BrokerStore> store_;
+  std::unique_ptr<Directory> directory_;
+  std::unique_ptr<ledger::Verifier> verifier_;
   std::unique_ptr<ledger::Ledger> ledger_;
   std::optional<PermitDesk> permit_desk_;
   std::optional<ReportDesk> report_desk_;

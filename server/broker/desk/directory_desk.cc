@@ -1,5 +1,6 @@
 #include "server/broker/desk/directory_desk.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -20,28 +21,56 @@ absl::Status BrokenDirectory(absl::string_view rule) {
                     "the recorded directory does not hold together");
 }
 
-// Erased later than the seven years of a record: keys and lists are needed as long as the ledger.
-absl::Status ApplyLeaf(ledger::LedgerStore& store, uint64_t leaf, Directory& directory) {
+absl::StatusOr<v1::Statement> ReadStatement(ledger::LedgerStore& store, uint64_t leaf) {
   NAKADACHI_ASSIGN_OR_RETURN(ledger::StoredEntry entry, store.ReadEntry(leaf));
   v1::Statement statement;
   if (entry.statement.empty() || !statement.ParseFromString(entry.statement)) {
     return BrokenDirectory("stored-format");
   }
-  if (!directory.Apply(statement).ok()) return BrokenDirectory("sequence");
-  return absl::OkStatus();
+  return statement;
+}
+
+// The key that members were given before any statement: the broker's first.
+absl::StatusOr<Ed25519PublicKey> FirstKey(const v1::Statement& founding) {
+  const std::string& bytes = founding.directory().network_founded().broker_keys().signing_key();
+  Ed25519PublicKey key;
+  if (bytes.size() != key.size()) return BrokenDirectory("founded");
+  std::copy(bytes.begin(), bytes.end(), key.begin());
+  return key;
+}
+
+// What an operator leaves open is now.
+void FillTimes(int64_t now_ms, v1::Directory& change) {
+  if (change.has_list_published() && change.list_published().in_force_from_ms() == 0) {
+    change.mutable_list_published()->set_in_force_from_ms(now_ms);
+  }
+  if (change.has_key_revoked() && change.key_revoked().revoked_from_ms() == 0) {
+    change.mutable_key_revoked()->set_revoked_from_ms(now_ms);
+  }
 }
 
 }  // namespace
 
-absl::Status ReplayDirectory(BrokerStore& store, Directory& directory) {
+absl::StatusOr<std::unique_ptr<Directory>> ReplayDirectory(BrokerStore& store,
+                                                           const Ed25519PublicKey& own_key) {
+  std::unique_ptr<Directory> directory;
   while (true) {
+    const uint64_t applied = directory == nullptr ? 0 : directory->sequence();
     NAKADACHI_ASSIGN_OR_RETURN(std::vector<uint64_t> leaves,
-                               store.DirectoryLeaves(directory.sequence(), kReplayStep));
-    if (leaves.empty()) return absl::OkStatus();
+                               store.DirectoryLeaves(applied, kReplayStep));
+    if (leaves.empty()) break;
     for (uint64_t leaf : leaves) {
-      NAKADACHI_RETURN_IF_ERROR(ApplyLeaf(store.ledger_store(), leaf, directory));
+      NAKADACHI_ASSIGN_OR_RETURN(v1::Statement statement,
+                                 ReadStatement(store.ledger_store(), leaf));
+      if (directory == nullptr) {
+        NAKADACHI_ASSIGN_OR_RETURN(Ed25519PublicKey first, FirstKey(statement));
+        directory = std::make_unique<Directory>(first);
+      }
+      if (!directory->Apply(statement).ok()) return BrokenDirectory("sequence");
     }
   }
+  if (directory == nullptr) directory = std::make_unique<Directory>(own_key);
+  return directory;
 }
 
 absl::Status DirectoryDesk::Found(const std::string& network_name,
@@ -55,7 +84,6 @@ absl::Status DirectoryDesk::Found(const std::string& network_name,
   v1::PublicKeys* keys = founded->mutable_broker_keys();
   keys->set_signing_key(signing_key.data(), signing_key.size());
   keys->set_sealing_key(sealing_key.data(), sealing_key.size());
-  // No earlier than the clock's time by much, yet not after the first checkpoint that carries this.
   keys->set_valid_from_ms(parts_.clock->NowMs());
   return Record(std::move(change), "", Hash{}).status();
 }
@@ -88,8 +116,8 @@ absl::StatusOr<v1::Recorded> DirectoryDesk::Record(v1::Directory change,
   if (change.has_list_published()) {
     v1::ListPublished* list = change.mutable_list_published();
     list->set_version(parts_.directory->Lists().size() + 1);
-    if (list->in_force_from_ms() == 0) list->set_in_force_from_ms(statement.time_ms());
   }
+  FillTimes(statement.time_ms(), change);
   *statement.mutable_directory() = std::move(change);
   NAKADACHI_RETURN_IF_ERROR(parts_.directory->Check(statement));
 

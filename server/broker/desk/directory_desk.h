@@ -3,6 +3,7 @@
 #define NAKADACHI_SERVER_BROKER_DESK_DIRECTORY_DESK_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -17,9 +18,11 @@
 
 namespace nakadachi::broker {
 
-// Applies every Directory statement of the store, in order. DATA_LOSS where one is missing,
-// erased or does not apply. Needs no ledger, so that a ledger can be opened with the keys it finds.
-absl::Status ReplayDirectory(BrokerStore& store, Directory& directory);
+// The directory that the stored statements add up to; empty, trusting `own_key`, where there are
+// none. DATA_LOSS where one is missing, erased or does not apply. Needs no ledger, so that a ledger
+// can be opened with the keys it finds.
+absl::StatusOr<std::unique_ptr<Directory>> ReplayDirectory(BrokerStore& store,
+                                                           const Ed25519PublicKey& own_key);
 
 // Thread-safe. Calls wait for the disk.
 class DirectoryDesk {
@@ -39,10 +42,11 @@ class DirectoryDesk {
                      const X25519PublicKey& sealing_key);
 
   // Records one change, whose sequence number is filled in here, as are a list's version and, where
-  // it is 0, the time it comes into force (now). Durable and applied on return. The same request id
-  // gets the same statement again, also after a restart; ALREADY_EXISTS, rule "request-id-reused",
-  // where it asked for something else. INVALID_ARGUMENT, rule "length", unless the id has 16
-  // bytes. Else the errors of Directory::Check.
+  // they are 0, the time it comes into force and the time from which a key is revoked (now).
+  // Durable and applied on return. The same request id gets the same statement again, also after a
+  // restart; ALREADY_EXISTS, rule "request-id-reused", where it asked for something else.
+  // INVALID_ARGUMENT, rule "length", unless the id has 16 bytes. Else the errors of
+  // Directory::Check.
   absl::StatusOr<v1::Recorded> Change(const std::string& request_id, v1::Directory change);
 
   static constexpr size_t kMaxStatements = 256;

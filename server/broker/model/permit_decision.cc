@@ -29,7 +29,7 @@ Refused Malformed(absl::string_view field, absl::string_view rule) {
 bool IsName(absl::string_view text) {
   if (text.empty() || text.size() > kMaxNameBytes) return false;
   return std::all_of(text.begin(), text.end(), [](char c) {
-    return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-' || c == '_' || c == '.';
+    return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-';
   });
 }
 
@@ -101,7 +101,7 @@ Refused RefusedForProof(const absl::Status& error) {
   const bool key = error.code() == absl::StatusCode::kNotFound ||
                    error.code() == absl::StatusCode::kPermissionDenied;
   return Refuse(key ? v1::KEY_NOT_VALID : v1::PROOF_INVALID,
-                cause.field.empty() ? "query" : cause.field,
+                cause.field.empty() ? "query" : absl::StrCat("query.", cause.field),
                 cause.rule.empty() ? "proof" : cause.rule);
 }
 
