@@ -7,7 +7,7 @@
 #include "common/base/status.h"
 #include "common/crypto/private_file.h"
 #include "common/rpc/config.h"
-#include "common/rpc/tls_version.h"
+#include "common/rpc/grpc_runtime.h"
 
 namespace nakadachi::rpc {
 namespace {
@@ -58,7 +58,7 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& address, const std::st
                                        const TlsMaterial& tls) {
   // Without a root gRPC would trust the system's, without a name it would check none of ours.
   NAKADACHI_CHECK(!tls.trust_root.empty() && !tls_name.empty());
-  RequireTls13();
+  PrepareGrpc();
   grpc::SslCredentialsOptions options;
   options.pem_root_certs = tls.trust_root;
   options.pem_private_key = tls.private_key;

@@ -19,9 +19,9 @@
 #include "absl/time/clock.h"
 #include "common/base/check.h"
 #include "common/base/status.h"
+#include "common/rpc/grpc_runtime.h"
 #include "common/rpc/rate_limiter.h"
 #include "common/rpc/status_mapping.h"
-#include "common/rpc/tls_version.h"
 
 namespace nakadachi::rpc {
 namespace {
@@ -129,7 +129,7 @@ class GrpcServer final : public Server {
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options) {
   // Without a root gRPC would take any client's word.
   NAKADACHI_CHECK(!options.tls.trust_root.empty());
-  RequireTls13();
+  PrepareGrpc();
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort(options.address, Credentials(options), &port);

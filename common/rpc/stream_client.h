@@ -150,16 +150,16 @@ class StreamClient {
 
     void Send(Request request, Callback callback) {
       const absl::Time deadline = absl::Now() + shared_->options.timeout;
-      bool over = false;
+      absl::Status end;
       {
         absl::MutexLock lock(&mutex_);
-        over = over_;
-        if (!over_) {
+        end = end_;
+        if (end.ok()) {
           waiting_.push_back({std::move(request), {std::move(callback), deadline}});
           ArmAlarm();
         }
       }
-      if (over) return Deliver(callback, absl::UnavailableError("the stream broke"));
+      if (!end.ok()) return Deliver(callback, end);
       Advance();
     }
 
@@ -194,18 +194,18 @@ class StreamClient {
 
     void OnDone(const grpc::Status& status) override {
       Retire();
+      const absl::Status end = ErrorOf(status);
       std::vector<Pending> pending;
       {
         absl::MutexLock lock(&mutex_);
-        over_ = true;
+        end_ = end;
         alarm_.reset();
         for (auto& [tag, entry] : in_flight_) pending.push_back(std::move(entry));
         for (auto& entry : waiting_) pending.push_back(std::move(entry.second));
         in_flight_.clear();
         waiting_.clear();
       }
-      const absl::Status error = ErrorOf(status);
-      for (Pending& entry : pending) Deliver(entry.callback, error);
+      for (const Pending& entry : pending) Deliver(entry.callback, end);
       std::shared_ptr<Stream> self = std::move(self_);
       absl::MutexLock lock(&shared_->mutex);
       --shared_->streams;
@@ -298,7 +298,7 @@ class StreamClient {
           entry = in_flight_.erase(entry);
         }
         alarm_.reset();
-        if (!over_ && !(waiting_.empty() && in_flight_.empty())) ArmAlarm();
+        if (end_.ok() && !(waiting_.empty() && in_flight_.empty())) ArmAlarm();
       }
       for (Callback& callback : late) {
         Deliver(callback, absl::DeadlineExceededError("no answer in time"));
@@ -320,7 +320,7 @@ class StreamClient {
     bool writing_ ABSL_GUARDED_BY(mutex_) = true;  // until Start has started the call
     bool holding_ ABSL_GUARDED_BY(mutex_) = true;
     bool broken_ ABSL_GUARDED_BY(mutex_) = false;  // nothing is written any more
-    bool over_ ABSL_GUARDED_BY(mutex_) = false;    // gRPC has told the end
+    absl::Status end_ ABSL_GUARDED_BY(mutex_);     // an error once gRPC has told the end
   };
 
   const std::shared_ptr<Shared> shared_;

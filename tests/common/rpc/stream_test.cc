@@ -418,6 +418,25 @@ TEST_F(StreamTest, ManyClientsComeAndGoUnderLoad) {
   EXPECT_LE(answered, kClients * kRequests);
 }
 
+// gRPC ends its polling threads with the last channel, on whatever thread that goes.
+TEST_F(StreamTest, AChannelMayGoWithTheLastCallback) {
+  Start();
+  for (int round = 0; round < 50; ++round) {
+    const auto context = std::make_shared<grpc::ClientContext>();
+    const auto messages = std::make_shared<std::pair<Request, Response>>();
+    auto done = std::make_shared<absl::Notification>();
+    {
+      const auto stub = v1::PermitService::NewStub(ConnectTo(*server_, authority_.IssueClient()));
+      stub->async()->RequestPermit(context.get(), &messages->first, &messages->second,
+                                   [context, messages, done](const grpc::Status& status) {
+                                     EXPECT_TRUE(status.ok());
+                                     done->Notify();
+                                   });
+    }
+    done->WaitForNotification();
+  }
+}
+
 TEST_F(StreamTest, ACallbackMaySendTheNext) {
   Start();
   const auto client = MakeClient();
