@@ -113,15 +113,25 @@ class GrpcBrokerLink final : public BrokerLink {
     });
   }
 
-  void Report(std::vector<v1::Recorded> halves, Answer<int> accepted) override {
+  void Report(std::vector<v1::Recorded> halves,
+              Answer<std::vector<absl::Status>> results) override {
     v1::ReportRequest request;
+    const size_t count = halves.size();
     for (v1::Recorded& half : halves) *request.add_halves() = std::move(half);
     calls_.Run<v1::ReportResponse>(
         kReportTimeout, std::move(request),
         [this](auto&&... call) { stub_->async()->Report(std::forward<decltype(call)>(call)...); },
-        [accepted = std::move(accepted)](absl::StatusOr<v1::ReportResponse> response) mutable {
-          if (!response.ok()) return accepted(response.status());
-          accepted(static_cast<int>(response->accepted()));
+        [count, results = std::move(results)](absl::StatusOr<v1::ReportResponse> response) mutable {
+          if (!response.ok()) return results(response.status());
+          if (static_cast<size_t>(response->errors_size()) != count) {
+            return results(absl::InternalError("the broker's answer has another length"));
+          }
+          std::vector<absl::Status> statuses;
+          statuses.reserve(count);
+          for (const std::string& error : response->errors()) {
+            statuses.push_back(rpc::FromBytes(error));
+          }
+          results(std::move(statuses));
         });
   }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <iostream>
 #include <map>
 #include <optional>
 #include <string>
@@ -9,10 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "common/base/status.h"
@@ -34,21 +32,13 @@ std::string DeliveryKey(absl::string_view permit_commitment) {
   return absl::StrCat("d", permit_commitment);
 }
 
-// Which of the halves a refusal is about: the broker names "halves[3]" or a field below it.
-std::optional<size_t> RefusedHalf(const absl::Status& status) {
-  if (MayRetry(status)) return std::nullopt;
-  const std::string field = GetFieldRule(status).field;
-  absl::string_view rest = field;
-  if (!absl::ConsumePrefix(&rest, "halves[")) return std::nullopt;
-  size_t position = 0;
-  if (!absl::SimpleAtoi(rest.substr(0, rest.find(']')), &position)) return std::nullopt;
-  return position;
-}
-
 // A requester that has lost its view of an exchange may find it again after a restart.
 bool EndsDelivery(const absl::Status& status) {
   return !MayRetry(status) && !absl::IsNotFound(status);
 }
+
+// What the broker said: a status a half, or why the call failed.
+using Reported = absl::StatusOr<std::vector<absl::Status>>;
 
 // What happens outside the thread: links answer, writers wake it. Outlives the outbox where a
 // link is slow.
@@ -62,7 +52,7 @@ struct Mailbox {
   absl::Mutex mutex;
   bool stopping ABSL_GUARDED_BY(mutex) = false;
   bool idle ABSL_GUARDED_BY(mutex) = false;  // the thread wants to know when it is woken
-  std::optional<absl::Status> reported ABSL_GUARDED_BY(mutex);
+  std::optional<Reported> reported ABSL_GUARDED_BY(mutex);
   std::vector<Delivered> delivered ABSL_GUARDED_BY(mutex);
 
   bool HasNews() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
@@ -91,7 +81,7 @@ class OutboxThread final : public Outbox {
  private:
   struct News {
     bool stopping = false;
-    std::optional<absl::Status> reported;
+    std::optional<Reported> reported;
     std::vector<Mailbox::Delivered> delivered;
   };
   struct Halves {
@@ -112,9 +102,9 @@ class OutboxThread final : public Outbox {
 
   void SendHalves();
   std::vector<v1::Recorded> ProveHalves(const std::vector<uint64_t>& indices);
-  void OnReported(const absl::Status& status);
+  void OnReported(const Reported& reported);
   void PauseHalves();
-  void SetAside(uint64_t leaf_index);
+  bool SetAside(uint64_t leaf_index, const absl::Status& reason);
   void Forget(const std::vector<uint64_t>& indices);
 
   void SendDeliveries();
@@ -231,16 +221,19 @@ void OutboxThread::SendHalves() {
         indices.push_back(storage::U64FromKey(key.substr(1)));
         return indices.size() < kHalvesInBatch;
       });
-  if (!scanned.ok()) return OnReported(scanned);
+  if (!scanned.ok()) return PauseHalves();
   if (indices.empty()) {
     halves_.more = false;
     return;
   }
   std::vector<v1::Recorded> recorded = ProveHalves(indices);
-  if (recorded.empty()) return;
-  broker_->Report(std::move(recorded), [mailbox = mailbox_](absl::StatusOr<int> accepted) {
+  if (recorded.empty()) {
+    halves_.due = absl::Now() + kLinger;
+    return;
+  }
+  broker_->Report(std::move(recorded), [mailbox = mailbox_](Reported reported) {
     absl::MutexLock lock(&mailbox->mutex);
-    mailbox->reported = accepted.status();
+    mailbox->reported = std::move(reported);
   });
 }
 
@@ -250,8 +243,10 @@ std::vector<v1::Recorded> OutboxThread::ProveHalves(const std::vector<uint64_t>&
   recorded.reserve(indices.size());
   for (const uint64_t index : indices) {
     absl::StatusOr<v1::Recorded> proven = institution_->ledger().Prove(index);
+    // The database shows a commit a moment before the ledger does.
+    if (absl::IsOutOfRange(proven.status())) break;
     if (!proven.ok()) {
-      SetAside(index);
+      if (!SetAside(index, proven.status())) PauseHalves();
       continue;
     }
     halves_.in_flight.push_back(index);
@@ -260,14 +255,23 @@ std::vector<v1::Recorded> OutboxThread::ProveHalves(const std::vector<uint64_t>&
   return recorded;
 }
 
-void OutboxThread::OnReported(const absl::Status& status) {
+void OutboxThread::OnReported(const Reported& reported) {
   const std::vector<uint64_t> sent = std::exchange(halves_.in_flight, {});
-  const std::optional<size_t> refused = RefusedHalf(status);
-  if (!status.ok() && !(refused.has_value() && *refused < sent.size())) return PauseHalves();
+  if (!reported.ok() || reported->size() != sent.size()) return PauseHalves();
+  std::vector<uint64_t> accepted;
+  std::optional<uint64_t> first_kept;
+  for (size_t i = 0; i < sent.size(); ++i) {
+    const absl::Status& status = (*reported)[i];
+    if (status.ok()) {
+      accepted.push_back(sent[i]);
+    } else if (MayRetry(status) || !SetAside(sent[i], status)) {
+      if (!first_kept.has_value()) first_kept = sent[i];
+    }
+  }
+  Forget(accepted);
+  cursor_ = first_kept.value_or(sent.back() + 1);
+  if (first_kept.has_value()) return PauseHalves();
   halves_.failures = 0;
-  if (!status.ok()) return SetAside(sent[*refused]);
-  cursor_ = sent.back() + 1;
-  Forget(sent);
   if (sent.size() < kHalvesInBatch) halves_.due = absl::Now() + kLinger;
 }
 
@@ -276,11 +280,15 @@ void OutboxThread::PauseHalves() {
   halves_.due = absl::Now() + PauseAfter(halves_.failures, *institution_->platform().random);
 }
 
-void OutboxThread::SetAside(uint64_t leaf_index) {
+// The operator must see it: a half that the broker refuses is a permit that stays open there.
+// False where the disk does not take it: the half stays where it is.
+bool OutboxThread::SetAside(uint64_t leaf_index, const absl::Status& reason) {
+  std::cerr << "outbox of " << institution_->code().ToString() << ": the statement at leaf "
+            << leaf_index << " is set aside: " << reason.message() << std::endl;
   storage::Batch batch(institution_->database());
   batch.Delete(kOutbox, HalfKey(leaf_index));
   batch.Put(kOutbox, RefusedKey(leaf_index), "");
-  if (!institution_->database().CommitUnsynced(std::move(batch)).ok()) PauseHalves();
+  return institution_->database().CommitUnsynced(std::move(batch)).ok();
 }
 
 void OutboxThread::Forget(const std::vector<uint64_t>& indices) {
