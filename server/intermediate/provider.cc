@@ -101,6 +101,13 @@ stored::v1::OutboxEntry DeliveryOf(const GenuinePermit& genuine) {
   return entry;
 }
 
+// What a permit says of the directory before anything of it is proven; 0 where it says nothing.
+uint64_t ClaimedDirectorySize(const v1::Recorded& permit) {
+  v1::Statement statement;
+  if (!statement.ParseFromString(permit.statement())) return 0;
+  return statement.permit().directory_size();
+}
+
 class ProviderImpl final : public Provider {
  public:
   explicit ProviderImpl(const ProviderParts& parts)
@@ -128,11 +135,13 @@ class ProviderImpl final : public Provider {
   absl::StatusOr<GenuinePermit> Check(
       const v1::Recorded& permit,
       const std::function<bool(const LocalGovernmentCode&)>& may_speak_for) const;
+  void Take(GenuinePermit permit, const v1::Recorded& recorded, Answer<v1::ProvideResponse> done);
   // True where the caller is the first and must see to the answer.
   bool Join(const Hash& permit_commitment, Answer<v1::ProvideResponse> done);
   void Finish(const Hash& permit_commitment, absl::StatusOr<v1::ProvideResponse> response);
   // nullopt where the permit is new.
   absl::StatusOr<std::optional<v1::ProvideResponse>> AnswerAgain(const GenuinePermit& permit);
+  uint64_t Sequence() const;  // of the directory here
   bool KnowsList(const v1::Permit& permit) const;
   void Decide(Task task);
   void Record(Task task, PermitAnswer answer, int64_t now_ms);
@@ -163,19 +172,33 @@ void ProviderImpl::Provide(const v1::Recorded& permit,
                            const std::function<bool(const LocalGovernmentCode&)>& may_speak_for,
                            Answer<v1::ProvideResponse> done) {
   absl::StatusOr<GenuinePermit> genuine = Check(permit, may_speak_for);
-  if (!genuine.ok()) return done(UnderField("permit", genuine.status()));
-  const Hash commitment = genuine->commitment;
+  if (genuine.ok()) return Take(*std::move(genuine), permit, std::move(done));
+  const uint64_t claimed = ClaimedDirectorySize(permit);
+  if (GetFieldRule(genuine.status()).rule != "key-not-valid" || Sequence() >= claimed) {
+    return done(genuine.status());
+  }
+  // Perhaps the broker's key is newer than the directory here.
+  follower_->Reach(claimed, [this, permit, may_speak_for,
+                             done = std::move(done)](const absl::Status& reached) mutable {
+    if (absl::IsUnavailable(reached)) return done(reached);
+    absl::StatusOr<GenuinePermit> again = Check(permit, may_speak_for);
+    if (!again.ok()) return done(again.status());
+    Take(*std::move(again), permit, std::move(done));
+  });
+}
+
+void ProviderImpl::Take(GenuinePermit genuine, const v1::Recorded& permit,
+                        Answer<v1::ProvideResponse> done) {
+  const Hash commitment = genuine.commitment;
   if (!Join(commitment, std::move(done))) return;
 
-  absl::StatusOr<std::optional<v1::ProvideResponse>> again = AnswerAgain(*genuine);
+  absl::StatusOr<std::optional<v1::ProvideResponse>> again = AnswerAgain(genuine);
   if (!again.ok()) return Finish(commitment, again.status());
   if (again->has_value()) return Finish(commitment, **std::move(again));
 
-  Task task{*std::move(genuine), permit};
+  Task task{std::move(genuine), permit};
   const uint64_t needed = task.permit.permit().directory_size();
-  if (institution_->platform().directory->sequence() >= needed && KnowsList(task.permit.permit())) {
-    return Decide(std::move(task));
-  }
+  if (Sequence() >= needed && KnowsList(task.permit.permit())) return Decide(std::move(task));
   follower_->Reach(needed, [this, task = std::move(task)](const absl::Status& status) mutable {
     if (!status.ok()) return Finish(task.permit.commitment, status);
     Decide(std::move(task));
@@ -185,20 +208,24 @@ void ProviderImpl::Provide(const v1::Recorded& permit,
 absl::StatusOr<GenuinePermit> ProviderImpl::Check(
     const v1::Recorded& permit,
     const std::function<bool(const LocalGovernmentCode&)>& may_speak_for) const {
-  NAKADACHI_ASSIGN_OR_RETURN(ledger::Verified verified, institution_->platform().verifier->Verify(
-                                                            permit, institution_->NowMs()));
-  NAKADACHI_ASSIGN_OR_RETURN(GenuinePermit genuine,
-                             ParsePermit(std::move(verified.statement), verified.commitment));
-  if (genuine.provider != institution_->code()) {
-    return FieldError(absl::StatusCode::kPermissionDenied, "provider", "provider",
+  absl::StatusOr<ledger::Verified> verified =
+      institution_->platform().verifier->Verify(permit, institution_->NowMs());
+  if (!verified.ok()) return UnderField("permit", verified.status());
+  absl::StatusOr<GenuinePermit> genuine =
+      ParsePermit(std::move(verified->statement), verified->commitment);
+  if (!genuine.ok()) return UnderField("permit", genuine.status());
+  if (genuine->provider != institution_->code()) {
+    return FieldError(absl::StatusCode::kPermissionDenied, "permit.provider", "provider",
                       "the permit is for another provider");
   }
-  if (!may_speak_for(genuine.requester)) {
-    return FieldError(absl::StatusCode::kPermissionDenied, "requester", "requester",
+  if (!may_speak_for(genuine->requester)) {
+    return FieldError(absl::StatusCode::kPermissionDenied, "permit.requester", "requester",
                       "the peer may not speak for the requester");
   }
   return genuine;
 }
+
+uint64_t ProviderImpl::Sequence() const { return institution_->platform().directory->sequence(); }
 
 bool ProviderImpl::KnowsList(const v1::Permit& permit) const {
   return institution_->platform().directory->ListByVersion(permit.list_version()) != nullptr;

@@ -340,6 +340,46 @@ TEST_F(ProviderTest, ARevokedBrokerKeyPermitsNothing) {
   EXPECT_EQ(LedgerSize(), 0u);
 }
 
+// A permit under a key that the broker has just taken into use.
+TEST_F(ProviderTest, ANewBrokerKeyIsFetchedFirst) {
+  AcquireAndHold(1);
+  TestLedger renewed(Author::Broker(), Ed25519PrivateKey::Generate(SystemRandom()), &clock_);
+  v1::Statement added = Change();
+  added.mutable_directory()->mutable_key_added()->set_code("broker");
+  *added.mutable_directory()->mutable_key_added()->mutable_keys() =
+      Public(renewed.key.public_key(), X25519PrivateKey::Generate(SystemRandom()).public_key());
+  v1::Statement statement = PermitFor(1);
+  statement.mutable_permit()->set_directory_size(directory_.sequence() + 1);
+  const v1::Recorded permit = renewed.Record(statement);
+
+  struct Case {
+    std::string name;
+    std::function<void()> before;
+    absl::Status reached;
+    std::string outcome;
+  };
+  const std::vector<Case> cases = {
+      {"no broker", [] {}, absl::UnavailableError("no broker"), "UNAVAILABLE"},
+      {"no such statement", [] {}, absl::OutOfRangeError("none"), "PERMISSION_DENIED"},
+      {"not that key", [] {}, absl::OkStatus(), "PERMISSION_DENIED"},
+      {"that key", [&] { Apply(added); }, absl::OkStatus(), "OK"},
+  };
+  for (const Case& c : cases) {
+    absl::Notification answered;
+    absl::StatusOr<v1::ProvideResponse> response;
+    provider_->Provide(permit, AizuOnly, [&](absl::StatusOr<v1::ProvideResponse> answer) {
+      response = std::move(answer);
+      answered.Notify();
+    });
+    EXPECT_FALSE(answered.HasBeenNotified()) << c.name;
+    c.before();
+    follower_.Answer(c.reached);
+    answered.WaitForNotification();
+    EXPECT_EQ(absl::StatusCodeToString(response.status().code()), c.outcome) << c.name;
+  }
+  EXPECT_EQ(Provisions().size(), 1u);
+}
+
 TEST_F(ProviderTest, OnlyThePermittedItemsLeaveInThePermitsOrder) {
   Acquire(1);
   Hold(1, ImmunizationSet(4, 1));
