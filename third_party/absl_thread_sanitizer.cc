@@ -1,0 +1,91 @@
+// Tells ThreadSanitizer what absl::Mutex does: Debian's Abseil is a shared library built without
+// it, so that its locks would order nothing in the tool's eyes and every guarded access would be
+// reported as a race. Linked into ThreadSanitizer builds only, with --wrap for each name below.
+#include <sanitizer/tsan_interface.h>
+
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+
+extern "C" {
+void AnnotateIgnoreReadsBegin(const char* file, int line);
+void AnnotateIgnoreReadsEnd(const char* file, int line);
+}
+
+namespace {
+
+// Abseil evaluates the conditions of waiting threads while it gives a lock up: those reads are
+// guarded, but fall after the moment at which the tool has to be told of the release.
+class Released {
+ public:
+  Released(absl::Mutex* mu, unsigned flags) : mu_(mu), flags_(flags) {
+    __tsan_mutex_pre_unlock(mu_, flags_);
+    AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
+  }
+  ~Released() {
+    AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
+    __tsan_mutex_post_unlock(mu_, flags_);
+  }
+
+ private:
+  absl::Mutex* mu_;
+  unsigned flags_;
+};
+
+void Retaken(absl::Mutex* mu) {
+  __tsan_mutex_pre_lock(mu, 0);
+  __tsan_mutex_post_lock(mu, 0, 0);
+}
+
+}  // namespace
+
+#define LOCK(symbol, flags)                                      \
+  extern "C" void __real_##symbol(absl::Mutex* mu);              \
+  extern "C" void __wrap_##symbol(absl::Mutex* mu) {             \
+    __tsan_mutex_pre_lock(mu, __tsan_mutex_linker_init | flags); \
+    __real_##symbol(mu);                                         \
+    __tsan_mutex_post_lock(mu, flags, 0);                        \
+  }
+#define UNLOCK(symbol, flags)                        \
+  extern "C" void __real_##symbol(absl::Mutex* mu);  \
+  extern "C" void __wrap_##symbol(absl::Mutex* mu) { \
+    Released released(mu, flags);                    \
+    __real_##symbol(mu);                             \
+  }
+#define AWAIT_UNTIL(symbol, Limit)                                                        \
+  extern "C" bool __real_##symbol(absl::Mutex* mu, const absl::Condition& c, Limit limit); \
+  extern "C" bool __wrap_##symbol(absl::Mutex* mu, const absl::Condition& c, Limit limit) { \
+    bool holds;                                                                           \
+    {                                                                                     \
+      Released released(mu, 0);                                                           \
+      holds = __real_##symbol(mu, c, limit);                                              \
+    }                                                                                     \
+    Retaken(mu);                                                                          \
+    return holds;                                                                         \
+  }
+
+LOCK(_ZN4absl7debian35Mutex4LockEv, 0)
+UNLOCK(_ZN4absl7debian35Mutex6UnlockEv, 0)
+LOCK(_ZN4absl7debian35Mutex10ReaderLockEv, __tsan_mutex_read_lock)
+UNLOCK(_ZN4absl7debian35Mutex12ReaderUnlockEv, __tsan_mutex_read_lock)
+AWAIT_UNTIL(_ZN4absl7debian35Mutex16AwaitWithTimeoutERKNS0_9ConditionENS0_8DurationE, absl::Duration)
+AWAIT_UNTIL(_ZN4absl7debian35Mutex17AwaitWithDeadlineERKNS0_9ConditionENS0_4TimeE, absl::Time)
+
+extern "C" void __real__ZN4absl7debian35Mutex5AwaitERKNS0_9ConditionE(absl::Mutex*,
+                                                                    const absl::Condition&);
+extern "C" void __wrap__ZN4absl7debian35Mutex5AwaitERKNS0_9ConditionE(absl::Mutex* mu,
+                                                                    const absl::Condition& c) {
+  {
+    Released released(mu, 0);
+    __real__ZN4absl7debian35Mutex5AwaitERKNS0_9ConditionE(mu, c);
+  }
+  Retaken(mu);
+}
+extern "C" void __real__ZN4absl7debian37CondVar4WaitEPNS0_5MutexE(absl::CondVar*, absl::Mutex*);
+extern "C" void __wrap__ZN4absl7debian37CondVar4WaitEPNS0_5MutexE(absl::CondVar* cv,
+                                                                absl::Mutex* mu) {
+  {
+    Released released(mu, 0);
+    __real__ZN4absl7debian37CondVar4WaitEPNS0_5MutexE(cv, mu);
+  }
+  Retaken(mu);
+}
