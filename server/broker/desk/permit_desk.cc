@@ -1,6 +1,5 @@
 #include "server/broker/desk/permit_desk.h"
 
-#include <memory>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -130,18 +129,11 @@ void PermitDesk::RecordPermit(const Case& the_case, Permitted permitted) {
   if (!sealed.ok()) return Settle(key, sealed.status());
   *permit.mutable_sealed_code() = *std::move(sealed);
 
-  // What the writer adds once the leaf is known; `counted` tells whether it came to that.
-  struct Entry {
-    stored::v1::PermitRecord record;
-    RecordManagementCode person;
-    bool counted = false;
-  };
-  auto entry = std::make_shared<Entry>();
-  entry->record.set_permit_number(permit.permit_number());
-  entry->record.set_requester(permit.requester());
-  entry->record.set_provider(permit.provider());
-  entry->record.set_valid_until_ms(permit.valid_until_ms());
-  entry->person = permitted.person;
+  stored::v1::PermitRecord record;
+  record.set_permit_number(permit.permit_number());
+  record.set_requester(permit.requester());
+  record.set_provider(permit.provider());
+  record.set_valid_until_ms(permit.valid_until_ms());
 
   v1::Statement statement = NewStatement(the_case);
   *statement.mutable_permit() = std::move(permit);
@@ -149,15 +141,14 @@ void PermitDesk::RecordPermit(const Case& the_case, Permitted permitted) {
   const Hash permit_commitment = prepared.commitment;
   parts_.ledger->Append(
       std::move(prepared),
-      [this, key, permit_commitment, entry](uint64_t leaf, storage::Batch& batch) {
-        entry->record.set_leaf_index(leaf);
-        entry->counted = true;
+      [this, key, permit_commitment, record = std::move(record), person = permitted.person](
+          uint64_t leaf, storage::Batch& batch) mutable {
+        record.set_leaf_index(leaf);
         parts_.store->PutDecision(key, leaf, batch);
-        parts_.store->PutPermit(permit_commitment, entry->record, entry->person, batch);
+        parts_.store->PutPermit(permit_commitment, record, person, batch);
       },
-      [this, key, entry](absl::StatusOr<v1::Recorded> recorded) {
+      [this, key](absl::StatusOr<v1::Recorded> recorded) {
         if (recorded.ok()) ++parts_.figures->permits;
-        if (!recorded.ok() && entry->counted) parts_.store->PermitNotStored();
         Settle(key, std::move(recorded));
       });
 }

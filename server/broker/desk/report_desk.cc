@@ -20,7 +20,6 @@ struct ReportDesk::Round {
   uint64_t provisions = 0;
   uint64_t receipts = 0;
   uint64_t contradictions = 0;
-  uint64_t closed = 0;
 };
 
 absl::StatusOr<v1::ReportResponse> ReportDesk::Report(const rpc::Peer& peer,
@@ -39,10 +38,7 @@ absl::StatusOr<v1::ReportResponse> ReportDesk::Report(const rpc::Peer& peer,
     const absl::Status status =
         examined[i].ok() ? Enter(*examined[i], request.halves(i), round) : examined[i].status();
     // A record that cannot be read is the broker's trouble, not the half's.
-    if (status.code() == absl::StatusCode::kDataLoss) {
-      parts_.store->PermitsNotClosed(round.closed);
-      return status;
-    }
+    if (status.code() == absl::StatusCode::kDataLoss) return status;
     if (status.ok()) response.set_accepted(response.accepted() + 1);
     response.add_errors(rpc::ToBytes(status));
   }
@@ -94,20 +90,13 @@ absl::Status ReportDesk::Enter(const ledger::Verified& verified, const v1::Recor
   if (result.effect == HalfEffect::kInterim) return absl::OkStatus();
   ++(statement.has_provision() ? round.provisions : round.receipts);
   parts_.store->UpdatePermit(permit, record, round.batch);
-  if (result.closes) {
-    parts_.store->ClosePermit(permit, record, round.batch);
-    ++round.closed;
-  }
+  if (result.closes) parts_.store->ClosePermit(permit, record, round.batch);
   return absl::OkStatus();
 }
 
 absl::Status ReportDesk::Commit(Round round) {
   if (!round.changed) return absl::OkStatus();
-  absl::Status status = parts_.store->database().Commit(std::move(round.batch));
-  if (!status.ok()) {
-    parts_.store->PermitsNotClosed(round.closed);
-    return status;
-  }
+  NAKADACHI_RETURN_IF_ERROR(parts_.store->database().Commit(std::move(round.batch)));
   parts_.figures->provisions_reported += round.provisions;
   parts_.figures->receipts_reported += round.receipts;
   parts_.figures->contradictions += round.contradictions;

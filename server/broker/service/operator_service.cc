@@ -108,22 +108,7 @@ class OperatorServiceImpl final : public v1::BrokerOperator::CallbackService {
     if (auto status = RequireOperator(context); !status.ok()) {
       return rpc::Reply(context, status);
     }
-    const int64_t now_ms = parts_.clock->NowMs();
-    const auto list = parts_.directory->ListInForce(now_ms);
-    response->set_ledger_size(parts_.ledger->Head().size);
-    response->set_permits(parts_.figures->permits);
-    response->set_refusals(parts_.figures->refusals);
-    response->set_provisions_reported(parts_.figures->provisions_reported);
-    response->set_receipts_reported(parts_.figures->receipts_reported);
-    response->set_directory_sequence(parts_.directory->sequence());
-    response->set_list_version(list == nullptr ? 0 : list->version);
-    response->set_rejected_calls(parts_.figures->rejected_calls);
-    response->set_vkey(parts_.vkey);
-    response->set_started_ms(parts_.started_ms);
-    response->set_now_ms(now_ms);
-    response->set_open_permits(parts_.store->OpenPermits());
-    response->set_contradictions(parts_.figures->contradictions);
-    return rpc::Reply(context, absl::OkStatus());
+    return rpc::RunBlocking(parts_.pool, context, [this, response] { return Fill(*response); });
   }
 
   grpc::ServerUnaryReactor* ListUnanswered(grpc::CallbackServerContext* context,
@@ -141,24 +126,44 @@ class OperatorServiceImpl final : public v1::BrokerOperator::CallbackService {
   }
 
  private:
-  using Fill = std::function<absl::Status(v1::Directory&)>;
+  using MakeChange = std::function<absl::Status(v1::Directory&)>;
 
   grpc::ServerUnaryReactor* Change(grpc::CallbackServerContext* context,
                                    const std::string& request_id, v1::DirectoryChanged* response,
-                                   Fill fill) {
+                                   MakeChange make) {
     if (auto status = RequireOperator(context); !status.ok()) {
       return rpc::Reply(context, status);
     }
     return rpc::RunBlocking(parts_.pool, context,
-                            [this, &request_id, response, fill = std::move(fill)] {
+                            [this, &request_id, response, make = std::move(make)] {
                               v1::Directory change;
-                              absl::Status filled = fill(change);
-                              if (!filled.ok()) return Counted(parts_.figures, std::move(filled));
+                              absl::Status made = make(change);
+                              if (!made.ok()) return Counted(parts_.figures, std::move(made));
                               auto recorded = parts_.changes->Change(request_id, std::move(change));
                               if (!recorded.ok()) return Counted(parts_.figures, recorded.status());
                               *response->mutable_statement() = *std::move(recorded);
                               return absl::OkStatus();
                             });
+  }
+
+  absl::Status Fill(v1::GetBrokerStatusResponse& response) const {
+    NAKADACHI_ASSIGN_OR_RETURN(const uint64_t open_permits, parts_.store->CountOpen());
+    const int64_t now_ms = parts_.clock->NowMs();
+    const auto list = parts_.directory->ListInForce(now_ms);
+    response.set_ledger_size(parts_.ledger->Head().size);
+    response.set_permits(parts_.figures->permits);
+    response.set_refusals(parts_.figures->refusals);
+    response.set_provisions_reported(parts_.figures->provisions_reported);
+    response.set_receipts_reported(parts_.figures->receipts_reported);
+    response.set_directory_sequence(parts_.directory->sequence());
+    response.set_list_version(list == nullptr ? 0 : list->version);
+    response.set_rejected_calls(parts_.figures->rejected_calls);
+    response.set_vkey(parts_.vkey);
+    response.set_started_ms(parts_.started_ms);
+    response.set_now_ms(now_ms);
+    response.set_open_permits(open_permits);
+    response.set_contradictions(parts_.figures->contradictions);
+    return absl::OkStatus();
   }
 
   absl::Status RequireOperator(grpc::CallbackServerContext* context) {

@@ -38,8 +38,6 @@ std::vector<storage::ColumnFamily> Families() {
   };
 }
 
-constexpr char kPermitsCounter[] = "broker/permits";
-constexpr char kClosedCounter[] = "broker/closed";
 constexpr size_t kU64Bytes = 8;
 
 absl::Status Unreadable(absl::string_view what) {
@@ -90,19 +88,7 @@ absl::StatusOr<std::unique_ptr<BrokerStore>> BrokerStore::Open(const StoreOption
   open.random = options.random;
   NAKADACHI_ASSIGN_OR_RETURN(std::unique_ptr<storage::Database> database,
                              storage::Database::Open(open));
-  std::unique_ptr<BrokerStore> store(new BrokerStore(std::move(database)));
-  NAKADACHI_RETURN_IF_ERROR(store->ReadCounters());
-  return store;
-}
-
-absl::Status BrokerStore::ReadCounters() {
-  NAKADACHI_ASSIGN_OR_RETURN(std::optional<uint64_t> permits,
-                             GetU64(*database_, kMeta, kPermitsCounter));
-  NAKADACHI_ASSIGN_OR_RETURN(std::optional<uint64_t> closed,
-                             GetU64(*database_, kMeta, kClosedCounter));
-  permits_ = permits.value_or(0);
-  closed_ = closed.value_or(0);
-  return absl::OkStatus();
+  return std::unique_ptr<BrokerStore>(new BrokerStore(std::move(database)));
 }
 
 absl::StatusOr<std::optional<uint64_t>> BrokerStore::FindDecision(
@@ -128,7 +114,6 @@ void BrokerStore::PutPermit(const Hash& permit_commitment, const stored::v1::Per
   UpdatePermit(AsView(permit_commitment), record, batch);
   batch.Put(kOpen, OpenKey(AsView(permit_commitment), record), "");
   batch.Put(kPersons, absl::StrCat(PersonPrefix(person), KeyU64(record.leaf_index())), "");
-  batch.Put(kMeta, kPermitsCounter, KeyU64(++permits_));
 }
 
 absl::StatusOr<std::optional<stored::v1::PermitRecord>> BrokerStore::FindPermit(
@@ -150,7 +135,16 @@ void BrokerStore::UpdatePermit(absl::string_view permit_commitment,
 void BrokerStore::ClosePermit(absl::string_view permit_commitment,
                               const stored::v1::PermitRecord& record, storage::Batch& batch) {
   batch.Delete(kOpen, OpenKey(permit_commitment, record));
-  batch.Put(kMeta, kClosedCounter, KeyU64(++closed_));
+}
+
+absl::StatusOr<uint64_t> BrokerStore::CountOpen() const {
+  uint64_t count = 0;
+  NAKADACHI_RETURN_IF_ERROR(
+      database_->Scan(kOpen, "", "", [&](absl::string_view, absl::string_view) {
+        ++count;
+        return true;
+      }));
+  return count;
 }
 
 absl::Status BrokerStore::VisitLapsed(

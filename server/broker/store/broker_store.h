@@ -4,7 +4,6 @@
 #ifndef NAKADACHI_SERVER_BROKER_STORE_BROKER_STORE_H_
 #define NAKADACHI_SERVER_BROKER_STORE_BROKER_STORE_H_
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -29,7 +28,7 @@ struct StoreOptions {
   Random* random = nullptr;                      // outlives the store
 };
 
-// Thread-safe, but for the rules on who may call what. Reads fail with DATA_LOSS only.
+// Thread-safe. Reads fail with DATA_LOSS only.
 class BrokerStore {
  public:
   static absl::StatusOr<std::unique_ptr<BrokerStore>> Open(const StoreOptions& options);
@@ -45,11 +44,9 @@ class BrokerStore {
   absl::StatusOr<std::optional<uint64_t>> FindPresentation(const Hash& presentation) const;
   void PutPresentation(const Hash& presentation, uint64_t leaf, storage::Batch& batch);
 
-  // A new permit: open, and in the person's index. On the ledger's writer only; PermitNotStored
-  // takes the count back, likewise, where the commit failed.
+  // A new permit: open, and in the person's index.
   void PutPermit(const Hash& permit_commitment, const stored::v1::PermitRecord& record,
                  const RecordManagementCode& person, storage::Batch& batch);
-  void PermitNotStored() { --permits_; }
 
   absl::StatusOr<std::optional<stored::v1::PermitRecord>> FindPermit(
       absl::string_view permit_commitment) const;
@@ -58,13 +55,11 @@ class BrokerStore {
                const v1::Recorded& half, storage::Batch& batch);
   void UpdatePermit(absl::string_view permit_commitment, const stored::v1::PermitRecord& record,
                     storage::Batch& batch);
-  // The permit has both halves. One caller at a time; PermitsNotClosed takes the count back where
-  // the commit failed.
+  // The permit has both halves.
   void ClosePermit(absl::string_view permit_commitment, const stored::v1::PermitRecord& record,
                    storage::Batch& batch);
-  void PermitsNotClosed(uint64_t count) { closed_ -= count; }
-  // Permits that wait for a half.
-  uint64_t OpenPermits() const { return permits_ - closed_; }
+  // Permits that wait for a half. Reads them all: for operators.
+  absl::StatusOr<uint64_t> CountOpen() const;
   // Open permits whose validity ended at or before `until_ms`, oldest first.
   absl::Status VisitLapsed(
       int64_t until_ms,
@@ -84,14 +79,10 @@ class BrokerStore {
 
  private:
   explicit BrokerStore(std::unique_ptr<storage::Database> database);
-  absl::Status ReadCounters();
   std::string PersonPrefix(const RecordManagementCode& person) const;
 
   std::unique_ptr<storage::Database> database_;
   std::unique_ptr<ledger::LedgerStore> ledger_store_;
-  // Each is written by one thread at a time, with what it counts.
-  std::atomic<uint64_t> permits_{0};
-  std::atomic<uint64_t> closed_{0};
 };
 
 }  // namespace nakadachi::broker
