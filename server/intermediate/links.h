@@ -23,7 +23,9 @@ class BrokerLink {
  public:
   virtual ~BrokerLink() = default;
   virtual void RequestPermit(const v1::Recorded& query, Answer<v1::Recorded> done) = 0;
-  virtual void Report(std::vector<v1::Recorded> halves, Answer<int> accepted) = 0;
+  // One status a half, in order: OK where the broker has it.
+  virtual void Report(std::vector<v1::Recorded> halves,
+                      Answer<std::vector<absl::Status>> results) = 0;
   virtual void FetchDirectory(uint64_t after_sequence, Answer<std::vector<v1::Recorded>> done) = 0;
 };
 

@@ -106,7 +106,7 @@ class RequesterImpl final : public Requester {
   void RefreshKeys(const Ref& exchange, absl::AnyInvocable<void()> give_up);
   void ReceiveInto(const Ref& exchange, const v1::DeliverRequest& delivery,
                    ledger::Verified verified);
-  void Reject(const Ref& exchange, const absl::Status& status);
+  void EndDelivery(const Ref& exchange, absl::StatusOr<v1::Recorded> result);
 
   // Later.
   void Pause(const Ref& exchange);
@@ -382,11 +382,8 @@ void RequesterImpl::OnReceipt(const Ref& exchange,
     --open_;
     parts_.outbox->Wake();
   }
-  if (exchange->receipt.has_value()) {
-    (*exchange->receipt)(std::move(receipt));
-  } else if (!recorded) {
-    return Pause(exchange);  // the provider keeps its answer ready
-  }
+  if (exchange->receipt.has_value()) return EndDelivery(exchange, std::move(receipt));
+  if (!recorded) return Pause(exchange);  // the provider keeps its answer ready
   Answered(exchange);
 }
 
@@ -492,7 +489,10 @@ void RequesterImpl::Receive(const v1::DeliverRequest& delivery,
                               "no exchange here awaits an answer to this permit"));
   }
   const Ref exchange = ClaimStored(**request_id);
-  if (exchange == nullptr) return receipt(absl::UnavailableError("the exchange is in work"));
+  if (exchange == nullptr) {
+    return receipt(FieldError(absl::StatusCode::kUnavailable, "exchange", "busy",
+                              "the exchange is being worked on"));
+  }
   exchange->receipt = std::move(receipt);
   ReceiveInto(exchange, delivery, *std::move(verified));
 }
@@ -502,27 +502,28 @@ void RequesterImpl::ReceiveInto(const Ref& exchange, const v1::DeliverRequest& d
   const stored::v1::StoredExchange& stored = exchange->stored;
   if (stored.state() == v1::ANSWERED) {
     if (stored.answer().provision_commitment() != AsView(verified.commitment)) {
-      return Reject(exchange, FieldError(absl::StatusCode::kFailedPrecondition, "provision",
-                                         "answered-otherwise", "another answer came before"));
+      return EndDelivery(exchange, FieldError(absl::StatusCode::kFailedPrecondition, "provision",
+                                              "answered-otherwise", "another answer came before"));
     }
-    (*exchange->receipt)(institution_->ledger().Prove(stored.receipt_index()));
-    return Answered(exchange);
+    return EndDelivery(exchange, institution_->ledger().Prove(stored.receipt_index()));
   }
   if (stored.state() != v1::AWAITING || IsOver(*exchange)) {
-    return Reject(exchange, FieldError(absl::StatusCode::kFailedPrecondition, "provision", "lapsed",
-                                       "the exchange is over"));
+    return EndDelivery(exchange, FieldError(absl::StatusCode::kFailedPrecondition, "provision",
+                                            "lapsed", "the exchange is over"));
   }
   if (verified.author.ToString() != exchange->permit.permit.provider()) {
-    return Reject(exchange, FieldError(absl::StatusCode::kPermissionDenied, "provision.author",
-                                       "provider", "is not the permit's provider"));
+    return EndDelivery(exchange, FieldError(absl::StatusCode::kPermissionDenied, "provision.author",
+                                            "provider", "is not the permit's provider"));
   }
   RecordReceipt(exchange, Judge(delivery.provision(), delivery.payload(), exchange->permit,
                                 std::move(verified), platform_.clock_tolerance_ms));
 }
 
-void RequesterImpl::Reject(const Ref& exchange, const absl::Status& status) {
-  (*exchange->receipt)(status);
+// Lets go before it answers, so that who comes again at once finds the exchange free.
+void RequesterImpl::EndDelivery(const Ref& exchange, absl::StatusOr<v1::Recorded> result) {
+  Answer<v1::Recorded> receipt = *std::move(exchange->receipt);
   Answered(exchange);
+  receipt(std::move(result));
 }
 
 // ---- Later

@@ -44,7 +44,7 @@ class Requester {
   // Provision again gets the same Receipt. Errors: those of Verifier; INVALID_ARGUMENT "kind",
   // "outcome" (still awaiting); PERMISSION_DENIED "provider" (not the permit's, or the peer may
   // not speak for it); NOT_FOUND "permit"; FAILED_PRECONDITION "answered-otherwise", "lapsed";
-  // UNAVAILABLE while the exchange is being worked on.
+  // UNAVAILABLE "busy" while the exchange is being worked on.
   virtual void Receive(const v1::DeliverRequest& delivery,
                        const std::function<bool(const LocalGovernmentCode&)>& may_speak_for,
                        Answer<v1::Recorded> receipt) = 0;

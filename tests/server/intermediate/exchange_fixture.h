@@ -103,16 +103,20 @@ class FakeBroker final : public BrokerLink {
     done(answer);
   }
 
-  void Report(std::vector<v1::Recorded> halves, Answer<int> accepted) override {
+  void Report(std::vector<v1::Recorded> halves,
+              Answer<std::vector<absl::Status>> results) override {
     if (hook && !hook(At::kReported)) return;
     absl::Status status = report_status ? report_status(halves) : absl::OkStatus();
-    if (!status.ok()) return accepted(status);
+    if (!status.ok()) return results(status);
+    std::vector<absl::Status> statuses;
     {
       absl::MutexLock lock(&mutex);
-      ++reports;
-      for (const v1::Recorded& half : halves) reported[CommitmentOf(half)] = half;
+      for (const v1::Recorded& half : halves) {
+        statuses.push_back(judge_half ? judge_half(half) : absl::OkStatus());
+        if (statuses.back().ok()) reported[CommitmentOf(half)] = half;
+      }
     }
-    accepted(static_cast<int>(halves.size()));
+    results(std::move(statuses));
   }
 
   void FetchDirectory(uint64_t, Answer<std::vector<v1::Recorded>> done) override {
@@ -141,6 +145,7 @@ class FakeBroker final : public BrokerLink {
   std::function<void(v1::Recorded&)> tamper;  // after
   std::optional<v1::RefusalReason> refuse_with;
   std::function<absl::Status(const std::vector<v1::Recorded>&)> report_status;
+  std::function<absl::Status(const v1::Recorded&)> judge_half;
   std::vector<absl::Status> next_errors;  // answered first, in turn
   std::atomic<int> asked{0};
   std::vector<Answer<v1::Recorded>> lost;
@@ -148,7 +153,6 @@ class FakeBroker final : public BrokerLink {
   mutable absl::Mutex mutex;
   std::map<std::string, v1::Recorded> decisions ABSL_GUARDED_BY(mutex);  // by query commitment
   std::map<std::string, v1::Recorded> reported ABSL_GUARDED_BY(mutex);   // by commitment
-  int reports ABSL_GUARDED_BY(mutex) = 0;
 
  private:
   absl::Status TakeError() {
@@ -444,10 +448,14 @@ class ExchangeTest : public testing::Test {
     v1::DeliverRequest delivery;
     *delivery.mutable_provision() = answer.provision();
     delivery.set_payload(answer.payload());
-    Call<v1::Recorded> call;
-    requester_->Receive(
-        delivery, [=](const LocalGovernmentCode&) { return may_speak_for; }, call.Take());
-    return call.Wait();
+    while (true) {
+      Call<v1::Recorded> call;
+      requester_->Receive(
+          delivery, [=](const LocalGovernmentCode&) { return may_speak_for; }, call.Take());
+      const auto receipt = call.Wait();
+      // As a provider does: what has just been opened may still be looking at the exchange.
+      if (GetFieldRule(receipt.status()).rule != "busy") return receipt;
+    }
   }
 
   // The statements in the institution's ledger.
