@@ -1,0 +1,107 @@
+// nakadachi-bench: what the network carries, beside what the machine could.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tools/bench/bare_server.h"
+#include "tools/bench/bench.h"
+
+namespace nakadachi::bench {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+struct Arguments {
+  std::vector<std::string> only;
+  std::string folder;
+  bool json = false;
+  bool quick = false;
+  BareServerOptions bare_server;
+};
+
+// A folder that goes with the object.
+class WorkFolder {
+ public:
+  explicit WorkFolder(const std::string& parent) {
+    const fs::path base = parent.empty() ? fs::temp_directory_path() : fs::path(parent);
+    std::string pattern = (base / "nakadachi-bench-XXXXXX").string();
+    if (mkdtemp(pattern.data()) != nullptr) path_ = pattern;
+  }
+  ~WorkFolder() {
+    std::error_code ignored;
+    if (!path_.empty()) fs::remove_all(path_, ignored);
+  }
+  WorkFolder(const WorkFolder&) = delete;
+  WorkFolder& operator=(const WorkFolder&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+int Run(const Arguments& arguments) {
+  const WorkFolder folder(arguments.folder);
+  if (folder.path().empty()) {
+    std::cerr << "nakadachi-bench: cannot make a folder to work in\n";
+    return kFailed;
+  }
+  BenchOptions options;
+  options.folder = folder.path();
+  std::error_code error;
+  options.bin_folder = fs::read_symlink("/proc/self/exe", error).parent_path().string();
+  options.quick = arguments.quick;
+  options.only = {arguments.only.begin(), arguments.only.end()};
+  options.say = [](const std::string& line) { std::cerr << line << std::endl; };
+  const auto report = RunBench(options);
+  if (!report.ok()) {
+    std::cerr << "nakadachi-bench: " << report.status().message() << "\n";
+    return kFailed;
+  }
+  std::cout << (arguments.json ? ToJson(*report) : ToTable(*report));
+  return EXIT_SUCCESS;
+}
+
+}  // namespace
+}  // namespace nakadachi::bench
+
+int main(int argc, char** argv) {
+  using nakadachi::bench::kParts;
+  nakadachi::bench::Arguments arguments;
+  CLI::App app(
+      "Measures a whole network of real processes on this machine, and in the same run the floors "
+      "under it:\nbare calls of the same sizes between as many processes, fdatasync, signatures.",
+      "nakadachi-bench");
+  app.footer(
+      "Example: nakadachi-bench --quick --only permits exchanges\n"
+      "Exit codes: 0 measured; 1 something failed; 2 wrong options.\n"
+      "tools/bench/README.md says what each figure means.");
+  app.add_flag("--json", arguments.json, "Print figures and ratios as JSON");
+  app.add_flag("--quick", arguments.quick,
+               "About 15 s instead of 60, with fewer residents: a rough picture");
+  app.add_option("--only", arguments.only, "Only these parts: permits, exchanges, bulk, load")
+      ->check(CLI::IsMember(std::set<std::string>(std::begin(kParts), std::end(kParts))));
+  app.add_option("--folder", arguments.folder,
+                 "Work in a folder on this disk (default: that of temporary files)")
+      ->check(CLI::ExistingDirectory);
+  CLI::App* bare_server = app.add_subcommand(nakadachi::bench::kBareServerCommand)->group("");
+  bare_server->add_option("--folder", arguments.bare_server.folder)->required();
+  bare_server->add_option("--onward", arguments.bare_server.onward);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? EXIT_SUCCESS : nakadachi::bench::kUsage;
+  }
+  if (bare_server->parsed()) {
+    return nakadachi::bench::RunBareServer(arguments.bare_server);
+  }
+  return nakadachi::bench::Run(arguments);
+}

@@ -1,0 +1,39 @@
+// A platform that fills up: how fast replicas are loaded, what they take on disk and in memory.
+#ifndef NAKADACHI_TOOLS_BENCH_REPLICAS_H_
+#define NAKADACHI_TOOLS_BENCH_REPLICAS_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "nakadachi/v1/intermediate.pb.h"
+#include "tools/simulator/network.h"
+
+namespace nakadachi::bench {
+
+// What health management systems hold of some residents; residents without a record are left out.
+// Addressee numbers are to be filled in.
+struct Histories {
+  std::vector<std::vector<v1::ReplicaEntry>> residents;
+  std::vector<v1::ReplicaEntry> Entries() const;
+};
+Histories MakeHistories(size_t residents, const LocalGovernmentCode& municipality);
+
+struct Loaded {
+  uint64_t residents = 0;
+  uint64_t records = 0;
+  double records_per_second = 0;
+  double bytes_per_record = 0;  // of everything in the municipalities' folders
+  double rss_mb = 0;            // VmRSS of the platform's process after the load
+};
+// A platform of `municipalities` joins; each one's `residents` (histories repeat) are loaded, one
+// municipality after the other, in the client's batches. `progress` takes finished municipalities.
+absl::StatusOr<Loaded> LoadPlatform(simulator::Network& network, int municipalities,
+                                    uint64_t residents, const Histories& histories,
+                                    const std::function<void(int)>& progress);
+
+}  // namespace nakadachi::bench
+
+#endif  // NAKADACHI_TOOLS_BENCH_REPLICAS_H_
