@@ -139,7 +139,7 @@ class BrokerFixture : public ::testing::Test {
 template <typename Response, typename Call>
 absl::StatusOr<Response> CallWithDeadline(Call call) {
   grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
   context.set_wait_for_ready(true);
   Response response;
   const grpc::Status status = call(&context, &response);

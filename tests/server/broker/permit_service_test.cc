@@ -296,7 +296,7 @@ TEST_F(PermitServiceTest, AStreamAnswersEachRequestByItsTag) {
   constexpr uint64_t kQueries = 200;
   auto stub = v1::PermitService::NewStub(NetworkChannel(rpc::Role::kIntermediate, {kCity}));
   grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
   auto stream = stub->RequestPermits(&context);
   std::thread writer([&] {
     for (uint64_t tag = 1; tag <= kQueries; ++tag) {

@@ -158,8 +158,9 @@ class JukiServiceTest : public ::testing::Test {
                                                  "juki.test",
                                                  Issue(role, {institution}, "client.test")));
   }
-  static void SetDeadline(grpc::ClientContext& context, int seconds = 20) {
-    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(seconds));
+  static void Prepare(grpc::ClientContext& context) {
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
+    context.set_wait_for_ready(true);
   }
   absl::StatusOr<v1::RegisterResidentsResponse> Register(v1::JukiService::Stub& stub, int persons,
                                                          const std::string& city = kCity) {
@@ -170,7 +171,7 @@ class JukiServiceTest : public ::testing::Test {
           IndividualNumber::FromSerial(static_cast<uint64_t>(i)).Reveal());
     }
     grpc::ClientContext context;
-    SetDeadline(context);
+    Prepare(context);
     v1::RegisterResidentsResponse response;
     const grpc::Status status = stub.RegisterResidents(&context, request, &response);
     if (!status.ok()) return rpc::FromGrpc(status);
@@ -190,7 +191,7 @@ class JukiServiceTest : public ::testing::Test {
   absl::StatusOr<v1::SubmitAcquisitionsResponse> Submit(
       v1::JukiService::Stub& stub, const v1::SubmitAcquisitionsRequest& request) {
     grpc::ClientContext context;
-    SetDeadline(context);
+    Prepare(context);
     v1::SubmitAcquisitionsResponse response;
     const grpc::Status status = stub.SubmitAcquisitions(&context, request, &response);
     if (!status.ok()) return rpc::FromGrpc(status);
@@ -220,7 +221,7 @@ TEST_F(JukiServiceTest, AcquisitionsAreRelayedInOneCallAndCounted) {
   ASSERT_TRUE(Submit(*stub, request).ok());
   EXPECT_EQ(broker_service_.entries(), 50) << "what is done is not relayed again";
   grpc::ClientContext context;
-  SetDeadline(context);
+  Prepare(context);
   v1::GetJukiStatusResponse status;
   ASSERT_TRUE(stub->GetJukiStatus(&context, v1::GetJukiStatusRequest(), &status).ok());
   EXPECT_EQ(status.residents(), 50u);
