@@ -57,7 +57,10 @@ absl::Status Pump(grpc::ClientReaderWriter<Request, Response>& stream,
     broken = true;
   }
   sender.join();
-  return rpc::FromGrpc(stream.Finish());
+  const absl::Status status = rpc::FromGrpc(stream.Finish());
+  // A server that shuts down may end its stream in order and leave requests unanswered.
+  if (status.ok() && unanswered > 0) return absl::UnavailableError("the stream ended early");
+  return status;
 }
 
 class GrpcMunicipal final : public MunicipalConnection {

@@ -1,0 +1,32 @@
+// A batch of questions: asks what its output does not answer for good yet.
+#ifndef NAKADACHI_CLIENT_CLI_BATCH_H_
+#define NAKADACHI_CLIENT_CLI_BATCH_H_
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "client/bulk_query.h"
+#include "client/cli/batch_output.h"
+
+namespace nakadachi::cli {
+
+struct BatchAccount {
+  uint64_t questions = 0;
+  uint64_t kept = 0;                        // answered by an earlier run
+  uint64_t answered = 0;                    // by this run
+  std::map<std::string, uint64_t> results;  // of both
+};
+
+// Rows are the questions' places, from 1. `progress` is told how many are answered in all. An
+// error is of the output, or of the connection as AskAll says it; the account is right either way.
+absl::Status RunBatch(client::MunicipalConnection& connection,
+                      const std::vector<v1::QueryRequest>& questions, BatchOutput& output,
+                      const client::BulkOptions& options,
+                      const std::function<void(uint64_t)>& progress, BatchAccount* account);
+
+}  // namespace nakadachi::cli
+
+#endif  // NAKADACHI_CLIENT_CLI_BATCH_H_

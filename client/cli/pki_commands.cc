@@ -1,0 +1,202 @@
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "client/cli/add_command.h"
+#include "common/base/status.h"
+#include "common/rpc/peer.h"
+#include "tools/pki/pki.h"
+
+namespace nakadachi::cli {
+namespace {
+
+Overwrite OverwriteOf(bool allowed) { return allowed ? Overwrite::kAllowed : Overwrite::kNever; }
+
+// What is already there, or cannot be written, is the input's fault.
+int Done(Context& context, const absl::Status& status, const Json& json, const std::string& text) {
+  if (!status.ok()) return context.console->InputError(status);
+  if (context.console->json()) {
+    context.console->Print(json);
+  } else {
+    context.console->out() << text;
+  }
+  return kOk;
+}
+
+struct InitOptions {
+  std::string folder;
+  bool overwrite = false;
+  void Declare(CLI::App& command) {
+    command.add_option("folder", folder, "Folder of the trust roots")->required();
+    command.add_flag("--overwrite", overwrite, "Replace roots that are there already");
+    command.footer("Example: nakadachi pki init /secure/pki");
+  }
+};
+
+int Init(Context& context, const InitOptions& options) {
+  const absl::Status status =
+      pki::Init(options.folder, absl::Now(), OverwriteOf(options.overwrite));
+  Json json;
+  std::string text = "Trust roots, each with root.pem to hand out and root.key to keep:\n";
+  for (const auto trust : {pki::Trust::kNetwork, pki::Trust::kTerminal, pki::Trust::kVenue}) {
+    const std::string path = pki::RootCertificatePath(options.folder, trust);
+    json[std::string(pki::TrustName(trust))] = path;
+    absl::StrAppend(&text, "  ", path, "\n");
+  }
+  return Done(context, status, json, text);
+}
+
+struct IssueOptions {
+  std::string folder;
+  std::string output;
+  std::string role;
+  std::string trust;
+  std::string name;
+  std::vector<std::string> institutions;
+  std::vector<std::string> dns_names;
+  std::string department;
+  std::string staff;
+  int days = 397;
+  bool overwrite = false;
+  void Declare(CLI::App& command) {
+    command.add_option("folder", folder, "Folder of the trust roots (pki init)")->required();
+    command.add_option("--out", output, "Writes <out>.pem and <out>.key")->required();
+    command
+        .add_option("--role", role,
+                    "broker, juki, intermediate, office, operator, staff or inspector")
+        ->required();
+    command.add_option("--institution", institutions,
+                       "Code that the holder may speak for; may be repeated");
+    command.add_option("--trust", trust,
+                       "network, terminal or venue (default: terminal for staff, else network)");
+    command.add_option("--dns", dns_names,
+                       "DNS name of a server (default: by role and institutions)");
+    command.add_option("--department", department, "Of a staff member");
+    command.add_option("--staff", staff, "A staff member's pseudonym");
+    command.add_option("--name", name, "Common name (default: last part of --out)");
+    command.add_option("--days", days, "Validity in days (default 397)")
+        ->check(CLI::Range(1, 3650));
+    command.add_flag("--overwrite", overwrite, "Replace files that are there already");
+    command.footer(
+        "Examples:\n"
+        "  nakadachi pki issue /secure/pki --role intermediate --institution 072028 --out tls\n"
+        "  nakadachi pki issue /secure/pki --role intermediate --institution 072028 "
+        "--trust terminal --out terminal\n"
+        "  nakadachi pki issue /secure/pki --role staff --institution 072028 --department health "
+        "--staff s-17 --out staff\n"
+        "  nakadachi pki issue /secure/pki --role office --institution 072028 --trust terminal "
+        "--out office");
+  }
+};
+
+std::vector<std::string> DnsNames(const IssueOptions& options, const rpc::Peer& peer) {
+  if (!options.dns_names.empty()) return options.dns_names;
+  if (peer.role == rpc::Role::kBroker) return {pki::BrokerDnsName()};
+  if (peer.role == rpc::Role::kJuki) return {pki::JukiDnsName()};
+  std::vector<std::string> names;
+  if (peer.role != rpc::Role::kIntermediate) return names;
+  for (const LocalGovernmentCode& code : peer.institutions) {
+    names.push_back(pki::IntermediateDnsName(code));
+  }
+  return names;
+}
+
+absl::StatusOr<rpc::Peer> PeerOf(const IssueOptions& options) {
+  rpc::Peer peer;
+  NAKADACHI_ASSIGN_OR_RETURN(peer.role, rpc::ParseRole(options.role));
+  for (const std::string& text : options.institutions) {
+    NAKADACHI_ASSIGN_OR_RETURN(auto code, LocalGovernmentCode::Parse(text, "institution"));
+    peer.institutions.insert(std::move(code));
+  }
+  const bool named = !options.department.empty() || !options.staff.empty();
+  if (named && peer.role != rpc::Role::kStaff) {
+    return InvalidField("role", "staff", "only staff have a department and a pseudonym");
+  }
+  peer.department = options.department;
+  peer.staff_pseudonym = options.staff;
+  return peer;
+}
+
+absl::StatusOr<pki::IssuedFiles> IssueFiles(const IssueOptions& options) {
+  NAKADACHI_ASSIGN_OR_RETURN(const rpc::Peer peer, PeerOf(options));
+  pki::IssueRequest request;
+  request.trust = peer.role == rpc::Role::kStaff ? pki::Trust::kTerminal : pki::Trust::kNetwork;
+  if (!options.trust.empty()) {
+    NAKADACHI_ASSIGN_OR_RETURN(request.trust, pki::ParseTrust(options.trust));
+  }
+  request.output = options.output;
+  request.common_name = options.name;
+  request.uris = rpc::PeerUris(peer);
+  request.dns_names = DnsNames(options, peer);
+  request.now = absl::Now();
+  request.lifetime = absl::Hours(24 * options.days);
+  request.overwrite = OverwriteOf(options.overwrite);
+  return pki::Issue(options.folder, request);
+}
+
+int Issue(Context& context, const IssueOptions& options) {
+  const auto files = IssueFiles(options);
+  if (!files.ok()) return context.console->InputError(files.status());
+  const Json json = {{"certificate", files->certificate},
+                     {"private_key", files->private_key},
+                     {"trust_root", files->trust_root}};
+  return Done(context, absl::OkStatus(), json,
+              absl::StrCat("certificate  ", files->certificate, "\nprivate key  ",
+                           files->private_key, "\ntrust root   ", files->trust_root, "\n"));
+}
+
+struct KeysOptions {
+  std::string path;
+  std::string author;
+  bool overwrite = false;
+  void Declare(CLI::App& command) {
+    command.add_option("file", path, "Key file to make; <file>.pub goes to the operator")
+        ->required();
+    command.add_option("--institution", author, "Local-government code, or broker")->required();
+    command.add_flag("--overwrite", overwrite, "Replace keys that are there already");
+    command.footer("Example: nakadachi pki keys 072028.keys --institution 072028");
+  }
+};
+
+int Keys(Context& context, const KeysOptions& options) {
+  const auto author = Author::Parse(options.author, "institution");
+  if (!author.ok()) return context.console->InputError(author.status());
+  const auto keys = pki::MakeKeys(options.path, *author, OverwriteOf(options.overwrite));
+  if (!keys.ok()) return context.console->InputError(keys.status());
+  const std::string published = absl::StrCat(options.path, ".pub");
+  const Json json = {{"file", options.path}, {"public_file", published}, {"vkey", keys->vkey}};
+  return Done(context, absl::OkStatus(), json,
+              absl::StrCat("private  ", options.path, "\npublic   ", published, "\nvkey     ",
+                           keys->vkey, "\n"));
+}
+
+struct SecretOptions {
+  std::string path;
+  bool overwrite = false;
+  void Declare(CLI::App& command) {
+    command.add_option("file", path, "File to make: 32 random bytes")->required();
+    command.add_flag("--overwrite", overwrite, "Replace a secret that is there already");
+    command.footer("Example: nakadachi pki secret 072028.kek");
+  }
+};
+
+int MakeSecret(Context& context, const SecretOptions& options) {
+  return Done(context, pki::MakeSecret(options.path, OverwriteOf(options.overwrite)),
+              {{"file", options.path}}, absl::StrCat("secret  ", options.path, "\n"));
+}
+
+}  // namespace
+
+void AddPkiCommands(CLI::App& app, Context& context) {
+  CLI::App* group = app.add_subcommand("pki", "Trust roots, certificates, keys and secrets");
+  group->require_subcommand(1);
+  group->footer("Example: nakadachi pki init /secure/pki");
+  AddCommand(group->add_subcommand("init", "Make the three trust roots"), context, &Init);
+  AddCommand(group->add_subcommand("issue", "Issue a certificate for mutual TLS"), context, &Issue);
+  AddCommand(group->add_subcommand("keys", "Make a member's signing and sealing keys"), context,
+             &Keys);
+  AddCommand(group->add_subcommand("secret", "Make a key-encryption key or a code key"), context,
+             &MakeSecret);
+}
+
+}  // namespace nakadachi::cli

@@ -1,0 +1,98 @@
+#include "client/cli/profile.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+#include "common/crypto/crypto.h"
+#include "common/rpc/config.h"
+
+namespace nakadachi::cli {
+namespace {
+
+absl::Status Missing(absl::string_view field) {
+  return InvalidField(absl::StrCat("profile.", field), "missing",
+                      "the profile does not say it, and this command needs it");
+}
+
+}  // namespace
+
+std::string ProfilePath(const std::string& given) {
+  if (!given.empty()) return given;
+  if (const char* path = std::getenv("NAKADACHI_PROFILE"); path != nullptr && *path != '\0') {
+    return path;
+  }
+  const char* home = std::getenv("HOME");
+  return absl::StrCat(home == nullptr ? "" : home, "/.config/nakadachi/profile.json");
+}
+
+absl::StatusOr<Profile> Profile::Load(const std::string& path, absl::Duration keep_trying) {
+  Profile profile;
+  NAKADACHI_RETURN_IF_ERROR(rpc::LoadConfig(path, &profile.config_));
+  profile.folder_ = rpc::FolderOf(path);
+  profile.policy_.keep_trying = keep_trying;
+  profile.policy_.deadline = std::max(profile.policy_.deadline, keep_trying);
+  return profile;
+}
+
+absl::StatusOr<LocalGovernmentCode> Profile::Municipality() const {
+  if (config_.municipality().empty()) return Missing("municipality");
+  return LocalGovernmentCode::Parse(config_.municipality(), "profile.municipality");
+}
+
+std::string Profile::OwnInstitution() const {
+  return config_.municipality().empty() ? Author::Broker().ToString() : config_.municipality();
+}
+
+absl::StatusOr<client::Endpoint> Profile::EndpointOf(const char* name, const v1::Endpoint& endpoint,
+                                                     const char* tls_name,
+                                                     const v1::TlsFiles& tls) const {
+  if (endpoint.address().empty()) return Missing(absl::StrCat(name, ".address"));
+  if (endpoint.tls_name().empty()) return Missing(absl::StrCat(name, ".tls_name"));
+  if (tls.certificate().empty()) return Missing(tls_name);
+  client::Endpoint out;
+  out.address = endpoint.address();
+  out.tls_name = endpoint.tls_name();
+  NAKADACHI_ASSIGN_OR_RETURN(out.tls, rpc::ReadTls(tls, folder_));
+  return out;
+}
+
+absl::StatusOr<std::unique_ptr<client::MunicipalConnection>> Profile::Intermediate() const {
+  NAKADACHI_ASSIGN_OR_RETURN(const auto endpoint, EndpointOf("intermediate", config_.intermediate(),
+                                                             "tls", config_.tls()));
+  return client::ConnectMunicipal(endpoint, policy_);
+}
+
+absl::StatusOr<std::unique_ptr<client::MunicipalClient>> Profile::Municipal() const {
+  NAKADACHI_ASSIGN_OR_RETURN(const LocalGovernmentCode code, Municipality());
+  NAKADACHI_ASSIGN_OR_RETURN(std::shared_ptr<client::MunicipalConnection> connection,
+                             Intermediate());
+  return std::make_unique<client::MunicipalClient>(code, std::move(connection), &SystemRandom());
+}
+
+absl::StatusOr<std::unique_ptr<client::JukiConnection>> Profile::Juki() const {
+  NAKADACHI_ASSIGN_OR_RETURN(const auto endpoint, EndpointOf("juki", config_.juki(), "network_tls",
+                                                             config_.network_tls()));
+  return client::ConnectJuki(endpoint, policy_);
+}
+
+absl::StatusOr<std::unique_ptr<client::BrokerOperatorConnection>> Profile::Broker() const {
+  NAKADACHI_ASSIGN_OR_RETURN(const auto endpoint,
+                             EndpointOf("broker_operator", config_.broker_operator(), "network_tls",
+                                        config_.network_tls()));
+  return client::ConnectBrokerOperator(endpoint, policy_);
+}
+
+absl::StatusOr<std::unique_ptr<client::LedgerConnection>> Profile::Ledger(
+    const std::string& institution) const {
+  const bool broker = institution == Author::Broker().ToString();
+  NAKADACHI_ASSIGN_OR_RETURN(
+      const auto endpoint,
+      broker ? EndpointOf("broker_operator", config_.broker_operator(), "network_tls",
+                          config_.network_tls())
+             : EndpointOf("intermediate", config_.intermediate(), "tls", config_.tls()));
+  return client::ConnectLedger(endpoint, policy_);
+}
+
+}  // namespace nakadachi::cli

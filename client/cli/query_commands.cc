@@ -1,0 +1,250 @@
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "absl/strings/str_cat.h"
+#include "client/cli/add_command.h"
+#include "client/cli/answer.h"
+#include "client/cli/batch.h"
+#include "client/cli/batch_input.h"
+#include "common/base/status.h"
+#include "common/crypto/crypto.h"
+
+namespace nakadachi::cli {
+namespace {
+
+constexpr size_t kProblemsTold = 20;
+
+struct QueryOptions {
+  std::string addressee_number;
+  std::string provider;
+  std::string procedure = "immunization";
+  std::string items;
+  std::string department;
+  std::string staff;
+  bool non_disclosure = false;
+  std::string request_id;
+  std::string show;
+  std::string batch;
+  std::string out;
+  int in_flight = 256;
+  void Declare(CLI::App& command) {
+    command.add_option("addressee-number", addressee_number, "Whom to ask about");
+    command.add_option("--provider", provider, "Local-government code of who is asked");
+    command.add_option("--procedure", procedure, "Procedure (default: immunization)");
+    command.add_option("--items", items,
+                       "Items, separated by commas (default: the procedure's name)");
+    command.add_option("--department", department,
+                       "Department that asks, where the certificate does not name it");
+    command.add_option("--staff", staff,
+                       "Pseudonym of who asks, where the certificate does not name it");
+    command.add_flag("--non-disclosure", non_disclosure, "The record is not shown to the person");
+    command.add_option(
+        "--request-id", request_id,
+        "32 hexadecimal digits: the same question under the same id is one exchange");
+    command.add_option("--show", show, "Show the exchange of this request id as it stands");
+    auto* input = command.add_option(
+        "--batch", batch, "CSV of addressee_number[, provider, procedure, items, non_disclosure]");
+    auto* output = command.add_option("--out", out,
+                                      "Answers of --batch: a file ending in .csv or .json. A "
+                                      "file that a crash left is gone on with");
+    input->needs(output);
+    output->needs(input);
+    command.add_option("--in-flight", in_flight, "Questions of --batch asked at a time (256)")
+        ->check(CLI::Range(1, 4096));
+    command.footer(
+        "Examples:\n"
+        "  nakadachi query 1000001 --provider 072010\n"
+        "  nakadachi query --show 0123456789abcdef0123456789abcdef\n"
+        "  nakadachi query --batch moved-in.csv --out answers.csv --provider 072010\n"
+        "Exit codes: 0 answered; 1 refused, lapsed or not verified; 4 not final yet, or a batch "
+        "done in part.");
+  }
+};
+
+absl::StatusOr<std::string> ParseRequestId(const std::string& text) {
+  NAKADACHI_ASSIGN_OR_RETURN(std::string id, HexDecode(text, "request-id"));
+  if (id.size() == 16) return id;
+  return InvalidField("request-id", "length", "not 32 hexadecimal digits");
+}
+
+std::vector<std::string> Items(const QueryOptions& options) {
+  const std::vector<std::string> items = SplitList(options.items);
+  return items.empty() ? std::vector<std::string>{options.procedure} : items;
+}
+
+int TellAnswer(Console& console, const v1::QueryResponse& response,
+               const std::vector<std::string>& items) {
+  if (console.json()) {
+    console.Print(AnswerJson(response));
+  } else {
+    console.out() << AnswerText(response, items);
+    if (!response.legal_basis().empty()) {
+      console.out() << "\nPermit " << HexEncode(response.permit_number()) << " by list version "
+                    << response.list_version() << ":";
+      for (const std::string& basis : response.legal_basis()) {
+        console.out() << " " << Printable(basis);
+      }
+      console.out() << "\n";
+    }
+  }
+  return ExitCodeOf(ResultWord(response));
+}
+
+int AskOne(Context& context, const QueryOptions& options, client::MunicipalClient& municipal) {
+  Console& console = *context.console;
+  const auto person = AddresseeNumber::Parse(options.addressee_number);
+  if (!person.ok()) return console.InputError(person.status());
+  const auto provider = LocalGovernmentCode::Parse(options.provider, "provider");
+  if (!provider.ok()) return console.InputError(provider.status());
+  v1::QueryRequest request =
+      municipal.NewQuery(*person, *provider, options.procedure, Items(options));
+  if (!options.request_id.empty()) {
+    const auto id = ParseRequestId(options.request_id);
+    if (!id.ok()) return console.InputError(id.status());
+    request.set_request_id(*id);
+  }
+  request.set_department(options.department);
+  request.set_staff_pseudonym(options.staff);
+  request.set_non_disclosure(options.non_disclosure);
+  const auto answer = municipal.connection().Query(request);
+  if (answer.ok()) return TellAnswer(console, *answer, Items(options));
+  const int code = console.CallError(answer.status());
+  // The question may have been recorded: this is how to learn what became of it.
+  if (code == kNotReached) {
+    console.Complain(
+        absl::StrCat("to ask the same again: --request-id ", HexEncode(request.request_id())));
+  }
+  return code;
+}
+
+int Show(Context& context, const QueryOptions& options, client::MunicipalClient& municipal) {
+  Console& console = *context.console;
+  const auto id = ParseRequestId(options.show);
+  if (!id.ok()) return console.InputError(id.status());
+  v1::GetExchangeRequest request;
+  request.set_municipality(municipal.municipality().ToString());
+  request.set_request_id(*id);
+  const auto answer = municipal.connection().GetExchange(request);
+  if (!answer.ok()) return console.CallError(answer.status());
+  return TellAnswer(console, *answer, {});
+}
+
+// ---- batch
+
+absl::StatusOr<std::string> ReadWhole(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream content;
+  if (file) content << file.rdbuf();
+  if (file) return content.str();
+  return FieldError(absl::StatusCode::kNotFound, path, "missing", "cannot be read");
+}
+
+BatchSettings SettingsOf(const QueryOptions& options, const LocalGovernmentCode& municipality) {
+  BatchSettings settings;
+  settings.municipality = municipality.ToString();
+  settings.provider = options.provider;
+  settings.procedure = options.procedure;
+  settings.items = Items(options);
+  settings.department = options.department;
+  settings.staff_pseudonym = options.staff;
+  settings.non_disclosure = options.non_disclosure;
+  return settings;
+}
+
+// Answered with a refusal is answered; a batch is done in part where a question has no final
+// answer.
+int BatchCode(const BatchAccount& account, const absl::Status& status) {
+  uint64_t open = account.questions - account.kept - account.answered;
+  for (const auto& [result, count] : account.results) {
+    if (!IsFinalResult(result)) open += count;
+  }
+  if (status.ok()) return open == 0 ? kOk : kPartly;
+  if (account.kept + account.answered > 0) return kPartly;
+  const bool lost = absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+  return lost ? kNotReached : kFailed;
+}
+
+int TellBatch(Console& console, const BatchAccount& account, const absl::Status& status,
+              const std::string& out) {
+  if (!status.ok()) console.Complain(ErrorText(status));
+  const int code = BatchCode(account, status);
+  if (console.json()) {
+    Json json = {{"questions", account.questions},
+                 {"kept", account.kept},
+                 {"answered", account.answered},
+                 {"results", account.results},
+                 {"out", out}};
+    if (!status.ok()) json["error"] = ErrorJson(status);
+    console.Print(json);
+    return code;
+  }
+  console.out() << account.kept + account.answered << " of " << account.questions
+                << " questions answered";
+  if (account.kept > 0) console.out() << " (" << account.kept << " by an earlier run)";
+  console.out() << "\n";
+  for (const auto& [result, count] : account.results) {
+    console.out() << "  " << result << "  " << count << "\n";
+  }
+  if (code == kPartly) console.out() << "Run the same command again to go on.\n";
+  return code;
+}
+
+int Batch(Context& context, const QueryOptions& options, client::MunicipalClient& municipal) {
+  Console& console = *context.console;
+  const auto csv = ReadWhole(options.batch);
+  if (!csv.ok()) return console.InputError(csv.status());
+  std::vector<absl::Status> problems;
+  const auto questions = ReadBatch(*csv, SettingsOf(options, municipal.municipality()), &problems);
+  if (!questions.ok()) {
+    for (size_t i = 1; i < problems.size() && i < kProblemsTold; ++i) {
+      console.Complain(ErrorText(problems[i]));
+    }
+    return console.InputError(questions.status());
+  }
+  const auto id_of_row = [&](uint64_t row) {
+    return row >= 1 && row <= questions->size() ? (*questions)[row - 1].request_id() : "";
+  };
+  const auto output = BatchOutput::Open(options.out, id_of_row);
+  if (!output.ok()) return console.InputError(output.status());
+
+  BatchAccount account;
+  absl::Status status;
+  {
+    Progress progress(console.err(), "questions answered",
+                      Progress::Of(questions->size(), (*output)->kept().size()));
+    client::BulkOptions bulk;
+    bulk.in_flight = options.in_flight;
+    bulk.patience = absl::Seconds(context.wait_s);
+    status = RunBatch(
+        municipal.connection(), *questions, **output, bulk,
+        [&](uint64_t done) { progress.At(done); }, &account);
+  }
+  return TellBatch(console, account, status, options.out);
+}
+
+int Query(Context& context, const QueryOptions& options) {
+  Console& console = *context.console;
+  const bool one = !options.addressee_number.empty();
+  const int modes =
+      (one ? 1 : 0) + (options.show.empty() ? 0 : 1) + (options.batch.empty() ? 0 : 1);
+  if (modes != 1) {
+    return console.InputError(InvalidField("addressee-number", "missing",
+                                           "give either an addressee number, --show or --batch"));
+  }
+  const auto profile = context.LoadProfile();
+  if (!profile.ok()) return console.InputError(profile.status());
+  const auto municipal = profile->Municipal();
+  if (!municipal.ok()) return console.InputError(municipal.status());
+  if (one) return AskOne(context, options, **municipal);
+  if (!options.show.empty()) return Show(context, options, **municipal);
+  return Batch(context, options, **municipal);
+}
+
+}  // namespace
+
+void AddQueryCommands(CLI::App& app, Context& context) {
+  AddCommand(app.add_subcommand("query", "Ask another institution"), context, &Query);
+}
+
+}  // namespace nakadachi::cli

@@ -1,0 +1,171 @@
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "client/cli/add_command.h"
+#include "common/base/status.h"
+#include "common/crypto/crypto.h"
+#include "common/rpc/status_mapping.h"
+
+namespace nakadachi::cli {
+namespace {
+
+struct StatusOptions {
+  uint32_t unanswered = 10;
+  void Declare(CLI::App& command) {
+    command
+        .add_option("--unanswered", unanswered,
+                    "How many permits without provision or receipt past their time to show "
+                    "(broker; default 10)")
+        ->check(CLI::Range(0u, 10000u));
+    command.footer("Example: nakadachi --profile operator.json status");
+  }
+};
+
+// A server's answer in both forms.
+struct Report {
+  Json json;
+  std::string text;
+};
+
+absl::StatusOr<Report> BrokerReport(const Profile& profile, uint32_t unanswered) {
+  NAKADACHI_ASSIGN_OR_RETURN(const auto broker, profile.Broker());
+  NAKADACHI_ASSIGN_OR_RETURN(const auto status, broker->GetStatus());
+  Report report;
+  Json& json = report.json;
+  json["ledger_size"] = status.ledger_size();
+  json["permits"] = status.permits();
+  json["refusals"] = status.refusals();
+  json["provisions_reported"] = status.provisions_reported();
+  json["receipts_reported"] = status.receipts_reported();
+  json["open_permits"] = status.open_permits();
+  json["contradictions"] = status.contradictions();
+  json["rejected_calls"] = status.rejected_calls();
+  json["directory_sequence"] = status.directory_sequence();
+  json["list_version"] = status.list_version();
+  json["vkey"] = status.vkey();
+  json["started"] = TimeText(status.started_ms());
+  json["now"] = TimeText(status.now_ms());
+  absl::StrAppend(&report.text, "broker: up since ", TimeText(status.started_ms()), "\n  ledger ",
+                  status.ledger_size(), " entries; directory ", status.directory_sequence(),
+                  "; permission list version ", status.list_version(),
+                  "\n  since then: ", status.permits(), " permits, ", status.refusals(),
+                  " refusals, ", status.provisions_reported(), " provisions and ",
+                  status.receipts_reported(), " receipts reported, ", status.rejected_calls(),
+                  " calls rejected\n  open: ", status.open_permits(), " permits wait for a half; ",
+                  status.contradictions(), " contradictions\n  vkey ", status.vkey(), "\n");
+  if (unanswered == 0) return report;
+
+  NAKADACHI_ASSIGN_OR_RETURN(const auto late, broker->ListUnanswered(unanswered));
+  json["unanswered"] = Json::array();
+  Table table({"permit number", "requester", "provider", "valid until", "missing"});
+  for (const auto& permit : late.permits()) {
+    const std::string missing = permit.provision_missing()
+                                    ? (permit.receipt_missing() ? "provision,receipt" : "provision")
+                                    : "receipt";
+    json["unanswered"].push_back({{"permit_number", HexEncode(permit.permit_number())},
+                                  {"requester", permit.requester()},
+                                  {"provider", permit.provider()},
+                                  {"valid_until", TimeText(permit.valid_until_ms())},
+                                  {"missing", missing}});
+    table.Add({HexEncode(permit.permit_number()), permit.requester(), permit.provider(),
+               TimeText(permit.valid_until_ms()), missing});
+  }
+  if (!table.empty()) {
+    absl::StrAppend(&report.text, "  past their time without an answer:\n", table.ToString());
+  }
+  return report;
+}
+
+absl::StatusOr<Report> IntermediateReport(const Profile& profile) {
+  NAKADACHI_ASSIGN_OR_RETURN(const auto intermediate, profile.Intermediate());
+  NAKADACHI_ASSIGN_OR_RETURN(const auto status, intermediate->GetStatus());
+  Report report;
+  Json& json = report.json;
+  json["directory_sequence"] = status.directory_sequence();
+  json["list_version"] = status.list_version();
+  json["rejected_calls"] = status.rejected_calls();
+  json["started"] = TimeText(status.started_ms());
+  json["now"] = TimeText(status.now_ms());
+  json["municipalities"] = Json::array();
+  Table table({"municipality", "ledger", "codes", "pending", "replica sets", "outbox", "reviews",
+               "exchanges", "state"});
+  for (const auto& one : status.municipalities()) {
+    const absl::Status error = rpc::FromBytes(one.error());
+    json["municipalities"].push_back({{"code", one.code()},
+                                      {"ledger_size", one.ledger_size()},
+                                      {"codes", one.codes()},
+                                      {"pending_acquisitions", one.pending_acquisitions()},
+                                      {"replica_sets", one.replica_sets()},
+                                      {"outbox", one.outbox()},
+                                      {"open_reviews", one.open_reviews()},
+                                      {"open_exchanges", one.open_exchanges()},
+                                      {"vkey", one.vkey()},
+                                      {"error", error.ok() ? Json() : ErrorJson(error)}});
+    table.Add({one.code(), absl::StrCat(one.ledger_size()), absl::StrCat(one.codes()),
+               absl::StrCat(one.pending_acquisitions()), absl::StrCat(one.replica_sets()),
+               absl::StrCat(one.outbox()), absl::StrCat(one.open_reviews()),
+               absl::StrCat(one.open_exchanges()), error.ok() ? "served" : ErrorText(error)});
+  }
+  report.text = absl::StrCat("intermediate server: up since ", TimeText(status.started_ms()),
+                             "\n  directory ", status.directory_sequence(),
+                             "; permission list version ", status.list_version(), "; ",
+                             status.rejected_calls(), " calls rejected\n", table.ToString());
+  return report;
+}
+
+absl::StatusOr<Report> JukiReport(const Profile& profile) {
+  NAKADACHI_ASSIGN_OR_RETURN(const auto juki, profile.Juki());
+  NAKADACHI_ASSIGN_OR_RETURN(const auto status, juki->GetStatus());
+  Report report;
+  report.json["residents"] = status.residents();
+  report.json["acquisitions"] = status.acquisitions();
+  report.json["started"] = TimeText(status.started_ms());
+  report.text =
+      absl::StrCat("juki net: up since ", TimeText(status.started_ms()), "\n  ", status.residents(),
+                   " residents, ", status.acquisitions(), " acquisitions\n");
+  return report;
+}
+
+int Status(Context& context, const StatusOptions& options) {
+  Console& console = *context.console;
+  const auto profile = context.LoadProfile();
+  if (!profile.ok()) return console.InputError(profile.status());
+  std::vector<std::pair<std::string, absl::StatusOr<Report>>> reports;
+  if (profile->has_broker()) {
+    reports.emplace_back("broker", BrokerReport(*profile, options.unanswered));
+  }
+  if (profile->has_intermediate()) {
+    reports.emplace_back("intermediate", IntermediateReport(*profile));
+  }
+  if (profile->has_juki()) reports.emplace_back("juki", JukiReport(*profile));
+  if (reports.empty()) {
+    return console.InputError(
+        InvalidField("profile", "missing", "the profile names no server to ask"));
+  }
+  Json json;
+  size_t failed = 0, lost = 0;
+  for (const auto& [name, report] : reports) {
+    if (report.ok()) {
+      json[name] = report->json;
+      if (!console.json()) console.out() << report->text;
+      continue;
+    }
+    ++failed;
+    lost += absl::IsUnavailable(report.status()) || absl::IsDeadlineExceeded(report.status());
+    json[name] = {{"error", ErrorJson(report.status())}};
+    console.Complain(absl::StrCat(name, ": ", ErrorText(report.status())));
+  }
+  if (console.json()) console.Print(json);
+  if (failed == 0) return kOk;
+  if (failed < reports.size()) return kPartly;
+  return lost > 0 ? kNotReached : kFailed;
+}
+
+}  // namespace
+
+void AddStatusCommand(CLI::App& app, Context& context) {
+  AddCommand(app.add_subcommand("status", "State of the servers that the profile names"), context,
+             &Status);
+}
+
+}  // namespace nakadachi::cli
