@@ -1,8 +1,9 @@
 #include "common/rpc/config.h"
 
 #include <google/protobuf/message.h>
-#include <google/protobuf/struct.pb.h>
 #include <google/protobuf/util/json_util.h>
+
+#include <nlohmann/json.hpp>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -20,17 +21,13 @@ absl::Status JsonError(const std::string& path, absl::string_view message) {
   return InvalidField(absl::StrCat(path, ": ", field), "unknown-field", "no such field");
 }
 
-absl::Status ParseJson(const std::string& path, google::protobuf::Message* message) {
-  NAKADACHI_ASSIGN_OR_RETURN(const std::string text, ReadPublicFile(path));
-  const auto status = google::protobuf::util::JsonStringToMessage(text, message);
-  if (status.ok()) return absl::OkStatus();
-  return JsonError(path, absl::string_view(status.message().data(), status.message().size()));
-}
-
 }  // namespace
 
 absl::Status LoadConfig(const std::string& path, google::protobuf::Message* config) {
-  return ParseJson(path, config);
+  NAKADACHI_ASSIGN_OR_RETURN(const std::string text, ReadPublicFile(path));
+  const auto status = google::protobuf::util::JsonStringToMessage(text, config);
+  if (status.ok()) return absl::OkStatus();
+  return JsonError(path, absl::string_view(status.message().data(), status.message().size()));
 }
 
 std::string ResolvePath(const std::string& base_folder, const std::string& path) {
@@ -45,24 +42,21 @@ std::string FolderOf(const std::string& path) {
 }
 
 absl::Status WritePortFile(const std::string& path, const std::map<std::string, int>& ports) {
-  google::protobuf::Struct file;
-  for (const auto& [name, port] : ports) (*file.mutable_fields())[name].set_number_value(port);
-  std::string text;
-  const auto status = google::protobuf::util::MessageToJsonString(file, &text);
-  if (!status.ok()) return InvalidField(path, "json", "a listener's name is not UTF-8");
-  return WritePublicFile(path, absl::StrCat(text, "\n"), Overwrite::kAllowed);
+  const auto replace = nlohmann::json::error_handler_t::replace;  // the default throws
+  const std::string text = nlohmann::json(ports).dump(-1, ' ', false, replace);
+  return WritePublicFile(path, text + "\n", Overwrite::kAllowed);
 }
 
 absl::StatusOr<std::map<std::string, int>> ReadPortFile(const std::string& path) {
-  google::protobuf::Struct file;
-  NAKADACHI_RETURN_IF_ERROR(ParseJson(path, &file));
+  NAKADACHI_ASSIGN_OR_RETURN(const std::string text, ReadPublicFile(path));
+  const auto file = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!file.is_object()) return InvalidField(path, "json", "not a JSON object");
   std::map<std::string, int> ports;
-  for (const auto& [name, value] : file.fields()) {
-    const double port = value.number_value();
-    if (!(port >= 1 && port <= 65535)) {
+  for (const auto& [name, port] : file.items()) {
+    if (!port.is_number_unsigned() || port < 1 || port > 65535) {
       return InvalidField(absl::StrCat(path, ": ", name), "port", "not a port");
     }
-    ports[name] = static_cast<int>(port);
+    ports[name] = port.get<int>();
   }
   return ports;
 }

@@ -21,7 +21,6 @@
 #include "common/base/status.h"
 #include "common/rpc/grpc_runtime.h"
 #include "common/rpc/rate_limiter.h"
-#include "common/rpc/status_mapping.h"
 
 namespace nakadachi::rpc {
 namespace {
@@ -36,15 +35,12 @@ class CallLimiter final : public grpc::AuthMetadataProcessor {
   grpc::Status Process(const InputMetadata& /*auth_metadata*/, grpc::AuthContext* context,
                        OutputMetadata* /*consumed*/, OutputMetadata* /*response*/) override {
     const auto pem = context->FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
-    if (pem.empty()) {
-      return ToGrpc(FieldError(absl::StatusCode::kUnauthenticated, "peer", "certificate",
-                               "the connection shows no certificate"));
-    }
+    if (pem.empty()) return {grpc::StatusCode::UNAUTHENTICATED, "no certificate"};
     const absl::string_view peer(pem.front().data(), pem.front().size());
     const auto now = std::chrono::steady_clock::now().time_since_epoch();
     if (limiter_.Admit(peer, absl::FromChrono(now))) return grpc::Status::OK;
-    return ToGrpc(FieldError(absl::StatusCode::kResourceExhausted, "peer", "rate",
-                             "too many calls a second"));
+    // gRPC passes on code and text of a refusal here, no details.
+    return {grpc::StatusCode::RESOURCE_EXHAUSTED, "too many calls a second"};
   }
 
  private:

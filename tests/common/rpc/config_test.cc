@@ -96,11 +96,15 @@ TEST_F(ConfigTest, PortFileIsReplacedWhole) {
 
 TEST_F(ConfigTest, PortFileWithoutPortsIsRefused) {
   for (const char* text : {R"({"network": 0})", R"({"network": 65536})", R"({"network": "x"})",
-                           R"({"network": null})", R"({"network": "NaN"})"}) {
+                           R"({"network": null})", R"({"network": -1})", R"({"network": 1.5})",
+                           R"({"network": 18446744073709551616})", R"({"network": {}})"}) {
     const absl::Status status = ReadPortFile(Write("ports.json", text)).status();
     EXPECT_EQ(GetFieldRule(status).rule, "port") << text;
   }
-  EXPECT_EQ(GetFieldRule(ReadPortFile(Write("ports.json", "[1")).status()).rule, "json");
+  for (const char* text : {"", "[1", "[1]", "5", "\xff"}) {
+    const absl::Status status = ReadPortFile(Write("ports.json", text)).status();
+    EXPECT_EQ(GetFieldRule(status).rule, "json") << text;
+  }
 }
 
 TEST_F(ConfigTest, TlsFilesAreReadAndPrivateOnesKeptPrivate) {
