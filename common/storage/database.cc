@@ -102,7 +102,7 @@ struct Family {
 
 }  // namespace
 
-class DatabaseImpl final : public Database {
+class DatabaseImpl final : public Database, private Buffered {
  public:
   DatabaseImpl(const OpenOptions& options, FolderLock lock);
   ~DatabaseImpl() override;
@@ -128,6 +128,11 @@ class DatabaseImpl final : public Database {
   absl::Status Compact() override;
 
  private:
+  uint64_t BufferedBytes() const override {
+    return SumProperty(ToView(rocksdb::DB::Properties::kCurSizeActiveMemTable));
+  }
+  void StartFlush() override;
+
   absl::Status OpenRocks(const OpenOptions& options, bool may_create);
   void MakeFamilies(const OpenOptions& options);
   absl::StatusOr<bool> IsEmpty() const;
@@ -254,6 +259,7 @@ DatabaseImpl::DatabaseImpl(const OpenOptions& options, FolderLock lock)
       env_(rocksdb::NewCompositeEnv(wal_)) {}
 
 DatabaseImpl::~DatabaseImpl() {
+  environment_->Remove(this);
   if (db_ == nullptr) return;
   for (rocksdb::ColumnFamilyHandle* handle : handles_) db_->DestroyColumnFamilyHandle(handle);
   db_->Close().PermitUncheckedError();
@@ -274,6 +280,7 @@ absl::Status DatabaseImpl::Start(const OpenOptions& options) {
   }
   data_key_ = *std::move(key);
   MakeFamilies(options);
+  environment_->Add(this);
   return absl::OkStatus();
 }
 
@@ -346,6 +353,7 @@ absl::Status DatabaseImpl::Write(Batch&& batch, bool sync) {
   options.sync = sync;
   const rocksdb::Status status = db_->Write(options, &batch.impl_->writes);
   wal_->Release(reserved);
+  environment_->RelieveBuffers();
   if (status.ok() || status.IsCorruption()) return FromRocks(status);
   // A flush found the disk full; RocksDB takes up writes again by itself when there is space.
   if (status.IsNoSpace() && status.severity() < rocksdb::Status::kFatalError) return DiskFull();
@@ -414,6 +422,14 @@ uint64_t DatabaseImpl::SumProperty(absl::string_view property) const {
   uint64_t sum = 0;
   if (!db_->GetAggregatedIntProperty(ToSlice(property), &sum)) return 0;
   return sum;
+}
+
+void DatabaseImpl::StartFlush() {
+  rocksdb::FlushOptions options;
+  options.wait = false;
+  options.allow_write_stall = true;
+  // An error shows at this database's own next commit.
+  db_->Flush(options, handles_).PermitUncheckedError();
 }
 
 absl::Status DatabaseImpl::Flush() {

@@ -1,5 +1,5 @@
-// A sealed RocksDB; only this folder includes RocksDB. One database per municipality (or system); its
-// column families hold values sealed with AES-256-GCM-SIV under the database's own data key
+// A sealed RocksDB; only this folder includes RocksDB. One database per municipality (or system);
+// its column families hold values sealed with AES-256-GCM-SIV under the database's own data key
 // (associated data: owner, column family, key), so that nothing on the disk can be read, moved
 // or altered unnoticed.
 //

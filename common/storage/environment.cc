@@ -8,6 +8,8 @@
 #include <rocksdb/write_buffer_manager.h>
 #include <sys/resource.h>
 
+#include <algorithm>
+
 namespace nakadachi::storage {
 namespace {
 
@@ -41,14 +43,16 @@ std::shared_ptr<rocksdb::TableFactory> MakeTableFactory(std::shared_ptr<rocksdb:
 
 }  // namespace
 
-RocksEnvironment::RocksEnvironment(size_t memory_budget_bytes) {
+// Half of the budget at most is write buffers.
+RocksEnvironment::RocksEnvironment(size_t memory_budget_bytes)
+    : buffer_limit_(memory_budget_bytes / 2) {
   RaiseOpenFileLimit();
   rocksdb::LRUCacheOptions cache;
   cache.capacity = memory_budget_bytes;
   cache.high_pri_pool_ratio = 0.25;
   cache_ = rocksdb::NewLRUCache(cache);
-  // Charged to the cache: half of the budget at most is write buffers.
-  write_buffers_ = std::make_shared<rocksdb::WriteBufferManager>(memory_budget_bytes / 2, cache_);
+  // Charged to the cache.
+  write_buffers_ = std::make_shared<rocksdb::WriteBufferManager>(buffer_limit_, cache_);
   rate_limiter_.reset(rocksdb::NewGenericRateLimiter(kBackgroundBytesPerSecond));
   table_factory_ = MakeTableFactory(cache_);
   rocksdb::Env* const threads = rocksdb::Env::Default();
@@ -91,12 +95,38 @@ rocksdb::ColumnFamilyOptions RocksEnvironment::FamilyOptions() const {
   options.bottommost_compression = rocksdb::kNoCompression;
   options.write_buffer_size = 32 * kMiB;
   // What an all but empty family costs; RocksDB's own value is 1 MiB.
-  options.arena_block_size = 32 << 10;
+  options.arena_block_size = 8 << 10;
   options.max_write_buffer_number = 3;
   options.target_file_size_base = 32 * kMiB;
   options.max_bytes_for_level_base = 256 * kMiB;
   options.level_compaction_dynamic_level_bytes = true;
   return options;
+}
+
+void RocksEnvironment::Add(Buffered* database) {
+  absl::MutexLock lock(&mutex_);
+  databases_.push_back(database);
+}
+
+void RocksEnvironment::Remove(Buffered* database) {
+  absl::MutexLock lock(&mutex_);
+  databases_.erase(std::remove(databases_.begin(), databases_.end(), database), databases_.end());
+}
+
+void RocksEnvironment::RelieveBuffers() {
+  // RocksDB itself begins at seven eighths.
+  if (write_buffers_->mutable_memtable_memory_usage() < buffer_limit_ / 4 * 3) return;
+  if (!mutex_.TryLock()) return;  // another commit is about it
+  Buffered* largest = nullptr;
+  uint64_t most = 0;
+  for (Buffered* database : databases_) {
+    const uint64_t bytes = database->BufferedBytes();
+    if (bytes <= most) continue;
+    most = bytes;
+    largest = database;
+  }
+  if (largest != nullptr) largest->StartFlush();
+  mutex_.Unlock();
 }
 
 std::shared_ptr<Environment> Environment::Create(size_t memory_budget_bytes) {

@@ -222,6 +222,29 @@ TEST_F(DatabaseTest, DatabasesShareAnEnvironment) {
   EXPECT_EQ(one->SumProperty("no such property"), 0u);
 }
 
+TEST_F(DatabaseTest, FullBuffersOfIdleDatabasesAreFlushedNotThoseOfTheWriter) {
+  const std::string value(1000, 'v');
+  std::vector<std::unique_ptr<Database>> idle;
+  for (int i = 0; i < 4; ++i) {
+    idle.push_back(MustOpen(path_ + std::to_string(i)));
+    Batch batch(*idle.back());
+    for (uint64_t j = 0; j < 3900; ++j) batch.Put(kRecords, KeyU64(j), value);
+    ASSERT_TRUE(idle.back()->Commit(std::move(batch)).ok());
+  }
+  // The limit is 16 MiB, and RocksDB begins to flush before it is reached.
+  const auto writer = MustOpen();
+  const std::vector<std::string> log = FilesOf(path_, ".log");
+  for (uint64_t i = 0; i < 4000; ++i) {
+    Batch batch(*writer);
+    batch.Put(kRecords, KeyU64(i), value);
+    ASSERT_TRUE(writer->CommitUnsynced(std::move(batch)).ok());
+  }
+  for (const auto& database : idle) ASSERT_TRUE(database->Get(kRecords, KeyU64(3899))->has_value());
+  // A flush would have replaced the log.
+  EXPECT_EQ(FilesOf(path_, ".log"), log);
+  EXPECT_TRUE(FilesOf(path_, ".sst").empty());
+}
+
 TEST_F(DatabaseTest, CompactionFreesWhatWasDeleted) {
   const auto database = MustOpen();
   for (int i = 0; i < 64; ++i)
