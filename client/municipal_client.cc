@@ -1,7 +1,9 @@
 #include "client/municipal_client.h"
 
 #include <algorithm>
+#include <set>
 
+#include "absl/time/clock.h"
 #include "common/base/status.h"
 #include "common/rpc/status_mapping.h"
 
@@ -11,11 +13,75 @@ namespace {
 constexpr size_t kAcquireBatch = 500;
 constexpr size_t kReplicaBatch = 200;
 constexpr int kReplicaBatchesInFlight = 4;
+constexpr absl::Duration kReplicaPatience = absl::Seconds(30);  // without an answer
+constexpr absl::Duration kReplicaPause = absl::Milliseconds(200);
 
 absl::Status WrongCount(absl::string_view field) {
   return FieldError(absl::StatusCode::kInternal, field, "count",
                     "the server answered another number of entries than it was asked");
 }
+
+// Entries on their way, in batches named by where they begin. A batch whose answer was lost is
+// sent again: the same entry again is no change.
+class ReplicaUpload {
+ public:
+  ReplicaUpload(const LocalGovernmentCode& municipality,
+                const std::vector<v1::ReplicaEntry>& entries,
+                const std::function<void(size_t)>& progress)
+      : municipality_(municipality), entries_(entries), progress_(progress) {
+    for (size_t begin = 0; begin < entries.size(); begin += kReplicaBatch) {
+      unanswered_.insert(begin);
+    }
+    results_.resize(entries.size());
+  }
+
+  absl::Status OneStream(MunicipalConnection& connection) {
+    // The stream asks on a thread of its own while it answers on this one.
+    const std::vector<size_t> to_send(unanswered_.begin(), unanswered_.end());
+    size_t sent = 0;
+    return connection.RegisterReplicaStream(
+        [&](v1::RegisterReplicasRequest* request) {
+          if (sent == to_send.size()) return false;
+          Fill(to_send[sent++], request);
+          return true;
+        },
+        kReplicaBatchesInFlight,
+        [this](const v1::RegisterReplicasResponse& response) { Take(response); });
+  }
+
+  bool IsDone() const { return unanswered_.empty(); }
+  size_t answered() const { return answered_; }
+  std::vector<absl::Status> TakeResults() { return std::move(results_); }
+
+ private:
+  size_t EndOf(size_t begin) const { return std::min(begin + kReplicaBatch, entries_.size()); }
+
+  void Fill(size_t begin, v1::RegisterReplicasRequest* request) const {
+    request->set_municipality(municipality_.ToString());
+    request->set_tag(begin);
+    for (size_t i = begin; i < EndOf(begin); ++i) *request->add_entries() = entries_[i];
+  }
+
+  void Take(const v1::RegisterReplicasResponse& response) {
+    const size_t begin = response.tag();
+    if (unanswered_.erase(begin) == 0) return;  // no batch of ours
+    const size_t end = EndOf(begin);
+    for (size_t i = begin; i < end; ++i) results_[i] = rpc::FromBytes(response.error());
+    for (const auto& problem : response.problems()) {
+      const size_t at = begin + problem.position();
+      if (at < end) results_[at] = rpc::FromBytes(problem.error());
+    }
+    answered_ += end - begin;
+    if (progress_) progress_(answered_);
+  }
+
+  const LocalGovernmentCode& municipality_;
+  const std::vector<v1::ReplicaEntry>& entries_;
+  const std::function<void(size_t)>& progress_;
+  std::set<size_t> unanswered_;
+  std::vector<absl::Status> results_;
+  size_t answered_ = 0;
+};
 
 }  // namespace
 
@@ -62,34 +128,19 @@ absl::StatusOr<std::vector<absl::Status>> MunicipalClient::AcquireCodes(
 
 absl::StatusOr<std::vector<absl::Status>> MunicipalClient::RegisterReplicas(
     const std::vector<v1::ReplicaEntry>& entries, const std::function<void(size_t)>& progress) {
-  std::vector<absl::Status> results(entries.size());
-  size_t sent = 0;
-  const auto next = [&](v1::RegisterReplicasRequest* request) {
-    if (sent == entries.size()) return false;
-    request->set_municipality(municipality_.ToString());
-    request->set_tag(sent);
-    const size_t end = std::min(sent + kReplicaBatch, entries.size());
-    for (; sent < end; ++sent) *request->add_entries() = entries[sent];
-    return true;
-  };
-  size_t answered = 0;
-  const auto on_answer = [&](const v1::RegisterReplicasResponse& response) {
-    const size_t begin = std::min<size_t>(response.tag(), entries.size());
-    const size_t end = std::min(begin + kReplicaBatch, entries.size());
-    if (!response.error().empty()) {
-      std::fill(results.begin() + begin, results.begin() + end, rpc::FromBytes(response.error()));
-    }
-    for (const auto& problem : response.problems()) {
-      const size_t at = begin + problem.position();
-      if (at < end) results[at] = rpc::FromBytes(problem.error());
-    }
-    answered += end - begin;
-    if (progress) progress(answered);
-  };
-  NAKADACHI_RETURN_IF_ERROR(
-      connection_->RegisterReplicaStream(next, kReplicaBatchesInFlight, on_answer));
-  if (answered != entries.size()) return WrongCount("entries");
-  return results;
+  ReplicaUpload upload(municipality_, entries, progress);
+  absl::Time last_answer = absl::Now();
+  while (!upload.IsDone()) {
+    const size_t before = upload.answered();
+    const absl::Status status = upload.OneStream(*connection_);
+    if (upload.IsDone()) break;
+    if (status.ok()) return WrongCount("batches");
+    if (upload.answered() > before) last_answer = absl::Now();
+    const bool over = absl::Now() - last_answer > kReplicaPatience;
+    if (over || !absl::IsUnavailable(status)) return status;
+    absl::SleepFor(kReplicaPause);
+  }
+  return upload.TakeResults();
 }
 
 v1::QueryRequest MunicipalClient::NewQuery(const AddresseeNumber& person,

@@ -70,7 +70,9 @@ class MunicipalClient {
   absl::StatusOr<std::vector<absl::Status>> AcquireCodes(JukiConnection& juki,
                                                          const std::vector<Person>& persons);
 
-  // Registers all sets, streaming in batches; returns a status an entry.
+  // Registers all sets, streaming in batches; returns a status an entry. Goes on over a new stream
+  // where one breaks; an error of the whole where the server refuses the stream or gives no answer
+  // for half a minute (what was answered until then is registered).
   absl::StatusOr<std::vector<absl::Status>> RegisterReplicas(
       const std::vector<v1::ReplicaEntry>& entries,
       const std::function<void(size_t done)>& progress = nullptr);
