@@ -72,7 +72,9 @@ absl::Status SetCommitment(absl::string_view bytes, StoredEntry& entry) {
   return absl::OkStatus();
 }
 
+// An erased statement leaves an empty value behind: a row that is not there was lost.
 absl::Status SetStatement(absl::string_view salted, StoredEntry& entry) {
+  if (salted.empty()) return absl::OkStatus();
   if (salted.size() < kSaltSize) return Corrupt("ledger.statement");
   entry.salt = std::string(salted.substr(0, kSaltSize));
   entry.statement = std::string(salted.substr(kSaltSize));
@@ -117,7 +119,8 @@ class RocksLedgerStore final : public LedgerStore {
                                database_.Get(families_.statements, key));
     StoredEntry entry;
     NAKADACHI_RETURN_IF_ERROR(SetCommitment(*commitment, entry));
-    if (statement.has_value()) NAKADACHI_RETURN_IF_ERROR(SetStatement(*statement, entry));
+    if (!statement.has_value()) return Corrupt("ledger.statement");
+    NAKADACHI_RETURN_IF_ERROR(SetStatement(*statement, entry));
     return entry;
   }
 
@@ -157,8 +160,8 @@ class RocksLedgerStore final : public LedgerStore {
   void PutEntry(uint64_t index, const StoredEntry& entry, storage::Batch& batch) {
     const std::string key = storage::KeyU64(index);
     batch.Put(families_.commitments, key, AsView(entry.commitment));
-    if (entry.salt.empty()) return;
-    NAKADACHI_CHECK(entry.salt.size() == kSaltSize);
+    NAKADACHI_CHECK(entry.salt.size() == kSaltSize ||
+                    (entry.salt.empty() && entry.statement.empty()));
     batch.Put(families_.statements, key, absl::StrCat(entry.salt, entry.statement));
   }
 
@@ -170,10 +173,13 @@ class RocksLedgerStore final : public LedgerStore {
           if (index != start + entries.size()) return OutOfRange(start + entries.size());
           return SetCommitment(value, entries.emplace_back());
         }));
+    uint64_t next = start;
     NAKADACHI_RETURN_IF_ERROR(ScanChunk(families_.statements, start, start + entries.size(),
                                         [&](uint64_t index, absl::string_view value) {
+                                          if (index != next++) return Corrupt("ledger.statement");
                                           return SetStatement(value, entries[index - start]);
                                         }));
+    if (next != start + entries.size()) return Corrupt("ledger.statement");
     return entries;
   }
 

@@ -61,7 +61,7 @@ class RocksLedgerStoreTest : public testing::Test {
     return commit;
   }
 
-  void Erase(uint64_t index, int family) {
+  void Lose(uint64_t index, int family) {
     storage::Batch batch(*database_);
     batch.Delete(family, storage::KeyU64(index));
     ASSERT_TRUE(database_->Commit(std::move(batch)).ok());
@@ -155,7 +155,9 @@ TEST_F(RocksLedgerStoreTest, VisitsRangesInOrder) {
 
 TEST_F(RocksLedgerStoreTest, ErasedStatementLeavesItsCommitment) {
   ASSERT_TRUE(store_->Commit(Commitment(0, 3)).ok());
-  Erase(1, kFamilies.statements);
+  storage::Batch erase(*database_);
+  erase.Put(kFamilies.statements, storage::KeyU64(1), "");
+  ASSERT_TRUE(database_->Commit(std::move(erase)).ok());
   const StoredEntry erased = store_->ReadEntry(1).value();
   EXPECT_EQ(erased.commitment, Entry(1).commitment);
   EXPECT_EQ(erased.salt + erased.statement, "");
@@ -168,6 +170,18 @@ TEST_F(RocksLedgerStoreTest, ErasedStatementLeavesItsCommitment) {
                                 })
                   .ok());
   EXPECT_EQ(sizes, (std::vector<size_t>{32, 0, 32}));
+}
+
+TEST_F(RocksLedgerStoreTest, ALostStatementIsNotAnErasedOne) {
+  ASSERT_TRUE(store_->Commit(Commitment(0, 5)).ok());
+  const auto any = [](uint64_t, const StoredEntry&) { return true; };
+  for (const uint64_t index : {uint64_t{2}, uint64_t{4}}) {
+    Lose(index, kFamilies.statements);
+    EXPECT_EQ(store_->ReadEntry(index).status().code(), absl::StatusCode::kDataLoss);
+    EXPECT_EQ(store_->ReadEntries(index, index + 1, any).code(), absl::StatusCode::kDataLoss);
+    EXPECT_EQ(store_->ReadEntries(0, 5, any).code(), absl::StatusCode::kDataLoss);
+  }
+  EXPECT_TRUE(store_->ReadEntries(0, 2, any).ok());
 }
 
 TEST_F(RocksLedgerStoreTest, DetectsWhatIsNotInItsForm) {
@@ -186,7 +200,7 @@ TEST_F(RocksLedgerStoreTest, DetectsWhatIsNotInItsForm) {
     EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
     EXPECT_EQ(Rule(status), "corrupt");
   }
-  Erase(3, kFamilies.commitments);
+  Lose(3, kFamilies.commitments);
   EXPECT_EQ(store_->ReadEntries(2, 5, any).code(), absl::StatusCode::kOutOfRange);
 }
 
