@@ -13,7 +13,7 @@
 #include <filesystem>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/node_hash_map.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
@@ -139,7 +139,8 @@ class DatabaseImpl final : public Database, private Buffered {
   absl::Status Write(Batch&& batch, bool sync);
   absl::StatusOr<std::string> Unseal(const Family& family, absl::string_view key,
                                      absl::string_view stored) const;
-  Secret BlindingKey(absl::string_view purpose) const;
+  // Stays where it is for the life of the database.
+  const Secret& BlindingKey(absl::string_view purpose) const;
 
   const std::shared_ptr<RocksEnvironment> environment_;
   Random* const random_;
@@ -151,7 +152,7 @@ class DatabaseImpl final : public Database, private Buffered {
   std::vector<Family> families_;                       // those asked for
   Secret data_key_;
   mutable absl::Mutex blinding_mutex_;
-  mutable absl::flat_hash_map<std::string, Secret> blinding_keys_ ABSL_GUARDED_BY(blinding_mutex_);
+  mutable absl::node_hash_map<std::string, Secret> blinding_keys_ ABSL_GUARDED_BY(blinding_mutex_);
 };
 
 // ---------------------------------------------------------------- Batch
@@ -402,7 +403,7 @@ absl::Status DatabaseImpl::Scan(
   return FromRocks(it->status());
 }
 
-Secret DatabaseImpl::BlindingKey(absl::string_view purpose) const {
+const Secret& DatabaseImpl::BlindingKey(absl::string_view purpose) const {
   {
     absl::ReaderMutexLock lock(&blinding_mutex_);
     const auto at = blinding_keys_.find(purpose);

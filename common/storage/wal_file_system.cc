@@ -21,9 +21,9 @@ using rocksdb::IODebugContext;
 using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 
-// Space for a commit of this size is allocated, but not filled with zeros: its metadata costs
-// less than writing it twice.
-constexpr size_t kLargeCommit = size_t{64} << 10;
+// A file doubles up to here, then grows by as much: each time costs the next sync a journal entry
+// and, where others write to the same disk, their data with it.
+constexpr uint64_t kLargestGrowth = uint64_t{8} << 20;
 
 [[noreturn]] void DiskFailed(const char* doing, int error) {
   const std::string message =
@@ -54,13 +54,6 @@ int FillWithZeros(int fd, uint64_t start, uint64_t end) {
     if (const int error = WriteAt(fd, kZeros.data(), size, at); error != 0) return error;
   }
   return 0;
-}
-
-int Allocate(int fd, uint64_t start, uint64_t end) {
-  const int result = ::fallocate(fd, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(start),
-                                 static_cast<off_t>(end - start));
-  if (result == 0) return 0;
-  return errno == EOPNOTSUPP ? FillWithZeros(fd, start, end) : errno;
 }
 
 uint64_t RoundUp(uint64_t size) { return (size + kWalExtent - 1) / kWalExtent * kWalExtent; }
@@ -94,8 +87,7 @@ class WalFile final : public rocksdb::FSWritableFile {
     absl::MutexLock lock(&system_->mutex_);
     const uint64_t end = space_.position + data.size();
     // Reserve has made room; only what RocksDB writes of its own accord has to find it here.
-    if (end > space_.size && !system_->Grow(space_, end, data.size()))
-      DiskFailed("extend it", ENOSPC);
+    if (end > space_.size && !system_->Grow(space_, end)) DiskFailed("extend it", ENOSPC);
     if (const int error = WriteAt(space_.fd, data.data(), data.size(), space_.position); error != 0)
       DiskFailed("write to it", error);
     space_.position = end;
@@ -159,13 +151,9 @@ WalFileSystem::~WalFileSystem() {
 
 // The length is set before anything is written behind the old one and taken back where there is
 // no room, so that it is a multiple of kWalExtent at every instant.
-bool WalFileSystem::Grow(Space& space, uint64_t needed, size_t commit) {
-  const uint64_t size = RoundUp(needed);
-  if (size <= space.size) return true;
+bool WalFileSystem::Lengthen(Space& space, uint64_t size) {
   int error = ::ftruncate(space.fd, static_cast<off_t>(size)) == 0 ? 0 : errno;
-  if (error == 0)
-    error = commit < kLargeCommit ? FillWithZeros(space.fd, space.size, size)
-                                  : Allocate(space.fd, space.size, size);
+  if (error == 0) error = FillWithZeros(space.fd, space.size, size);
   if (error == 0) {
     space.size = size;
     return true;
@@ -174,6 +162,14 @@ bool WalFileSystem::Grow(Space& space, uint64_t needed, size_t commit) {
   const uint64_t before = std::max<uint64_t>(space.size, kWalExtent);
   if (::ftruncate(space.fd, static_cast<off_t>(before)) != 0) DiskFailed("shorten it", errno);
   return false;
+}
+
+// The last room on a disk is for what is needed.
+bool WalFileSystem::Grow(Space& space, uint64_t needed) {
+  if (needed <= space.size) return true;
+  const uint64_t enough = RoundUp(needed);
+  const uint64_t ample = std::max(enough, space.size + std::min(space.size, kLargestGrowth));
+  return Lengthen(space, ample) || (enough < ample && Lengthen(space, enough));
 }
 
 bool WalFileSystem::OpenSpare() {
@@ -187,9 +183,9 @@ bool WalFileSystem::OpenSpare() {
 bool WalFileSystem::Reserve(size_t bytes) {
   absl::MutexLock lock(&mutex_);
   const size_t needed = reserved_ + bytes;
-  if (current_ != nullptr && !Grow(current_->space_, current_->space_.position + needed, bytes))
+  if (current_ != nullptr && !Grow(current_->space_, current_->space_.position + needed))
     return false;
-  if (!OpenSpare() || !Grow(spare_, needed, bytes)) return false;
+  if (!OpenSpare() || !Grow(spare_, needed)) return false;
   reserved_ = needed;
   return true;
 }

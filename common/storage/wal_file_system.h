@@ -50,8 +50,9 @@ class WalFileSystem final : public rocksdb::FileSystemWrapper {
     uint64_t size = 0;
     uint64_t position = 0;
   };
-  // Makes `space` at least `needed` long, for a commit of `commit` bytes. False: disk full.
-  bool Grow(Space& space, uint64_t needed, size_t commit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Both false: disk full. Grow makes `space` at least `needed` long.
+  bool Lengthen(Space& space, uint64_t size) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool Grow(Space& space, uint64_t needed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool OpenSpare() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::string folder_;
