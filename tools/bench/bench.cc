@@ -59,7 +59,8 @@ class Bench {
   bool Wants(const std::string& part) const {
     return options_.only.empty() || options_.only.count(part) > 0;
   }
-  bool WantsExchanges() const { return Wants("exchanges") || Wants("bulk"); }
+  // What is in flight one by one is part of the exchanges, and what bulk is compared with.
+  bool WantsLone() const { return Wants("lone") || Wants("exchanges") || Wants("bulk"); }
   LoadPlan Plan(int in_flight) const { return {in_flight, scale_.warm_up, scale_.measured}; }
 
   absl::Status StartNetwork();
@@ -180,8 +181,7 @@ absl::Status Bench::MeasureRounds() {
     NAKADACHI_RETURN_IF_ERROR(MeasureMachine(rounds));
     if (Wants("permits")) NAKADACHI_RETURN_IF_ERROR(MeasurePermits(rounds));
     for (const int in_flight : kInFlight) {
-      // The ratio of bulk is to lone exchanges.
-      const bool wanted = Wants("exchanges") || (in_flight == 1 && Wants("bulk"));
+      const bool wanted = in_flight == 1 ? WantsLone() : Wants("exchanges");
       if (wanted) NAKADACHI_RETURN_IF_ERROR(MeasureExchanges(in_flight, rounds));
     }
     if (Wants("bulk")) NAKADACHI_RETURN_IF_ERROR(MeasureBulk(rounds));
@@ -234,7 +234,7 @@ absl::StatusOr<Report> Bench::Run() {
   const absl::Time start = absl::Now();
   report_.quick = options_.quick;
   NAKADACHI_RETURN_IF_ERROR(StartNetwork());
-  if (Wants("permits") || WantsExchanges()) {
+  if (Wants("permits") || WantsLone()) {
     NAKADACHI_RETURN_IF_ERROR(StartCallers());
     NAKADACHI_RETURN_IF_ERROR(MeasureRounds());
   }

@@ -12,7 +12,7 @@
 namespace nakadachi::bench {
 
 // What `only` may name.
-inline constexpr const char* kParts[] = {"permits", "exchanges", "bulk", "load"};
+inline constexpr const char* kParts[] = {"permits", "lone", "exchanges", "bulk", "load"};
 
 struct BenchOptions {
   std::string folder;          // an existing folder of its own, on the disk to be measured

@@ -87,7 +87,7 @@ int main(int argc, char** argv) {
   app.add_flag("--json", arguments.json, "Print figures and ratios as JSON");
   app.add_flag("--quick", arguments.quick,
                "About 15 s instead of 60, with fewer residents: a rough picture");
-  app.add_option("--only", arguments.only, "Only these parts: permits, exchanges, bulk, load")
+  app.add_option("--only", arguments.only, "Only these parts: permits, lone, exchanges, bulk, load")
       ->check(CLI::IsMember(std::set<std::string>(std::begin(kParts), std::end(kParts))));
   app.add_option("--folder", arguments.folder,
                  "Work in a folder on this disk (default: that of temporary files)")
