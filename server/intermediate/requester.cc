@@ -83,6 +83,7 @@ class RequesterImpl final : public Requester {
   void RecordQuery(const Ref& exchange, const LinkageCode& code);
   void Ask(const Ref& exchange);
   void AskBroker(const Ref& exchange);
+  void AskBrokerFreshly(const Ref& exchange);
   void OnDecision(const Ref& exchange, absl::StatusOr<v1::Recorded> decision);
   void OnPermit(const Ref& exchange, v1::Recorded recorded, ledger::Verified verified);
   void AskProvider(const Ref& exchange);
@@ -243,7 +244,21 @@ void RequesterImpl::RecordQuery(const Ref& exchange, const LinkageCode& code) {
 }
 
 void RequesterImpl::Ask(const Ref& exchange) {
-  return exchange->stored.state() == v1::PERMITTED ? AskProvider(exchange) : AskBroker(exchange);
+  return exchange->stored.state() == v1::PERMITTED ? AskProvider(exchange)
+                                                   : AskBrokerFreshly(exchange);
+}
+
+// The broker judges this clock by the checkpoint: a query that had to wait needs a new one.
+void RequesterImpl::AskBrokerFreshly(const Ref& exchange) {
+  const int64_t fresh_from = institution_->NowMs() - platform_.clock_tolerance_ms / 2;
+  if (institution_->ledger().Head().time_ms >= fresh_from) return Resume(exchange);
+  v1::Statement statement = institution_->NewStatement();
+  statement.mutable_operation()->set_kind("resume");
+  institution_->ledger().Append(
+      ledger::Prepare(statement, *platform_.random), nullptr,
+      [this, exchange, pass = Gate::Pass::Another(gate_)](absl::StatusOr<v1::Recorded> recorded) {
+        return recorded.ok() ? Resume(exchange) : Fail(exchange, recorded.status());
+      });
 }
 
 void RequesterImpl::AskBroker(const Ref& exchange) {
