@@ -11,16 +11,20 @@
 #include "absl/time/clock.h"
 #include "common/base/check.h"
 #include "common/crypto/key_file.h"
+#include "common/rpc/channel.h"
+#include "common/rpc/config.h"
 #include "common/rpc/status_mapping.h"
+#include "nakadachi/v1/config.pb.h"
 #include "server/broker/model/code_deriver.h"
 #include "tools/simulator/built_in.h"
 
 namespace nakadachi::integration {
 namespace {
 
-std::string NewFolder() {
+std::string NewFolder(const std::string& below) {
   const char* temp = std::getenv("TMPDIR");
-  std::string pattern = absl::StrCat(temp == nullptr ? "/tmp" : temp, "/nakadachi-town-XXXXXX");
+  const std::string base = !below.empty() ? below : temp == nullptr ? "/tmp" : temp;
+  std::string pattern = absl::StrCat(base, "/nakadachi-town-XXXXXX");
   NAKADACHI_CHECK(mkdtemp(pattern.data()) != nullptr);
   return pattern;
 }
@@ -46,8 +50,9 @@ bool Eventually(const std::function<bool()>& done, absl::Duration limit) {
   return true;
 }
 
-Town::Town(simulator::Mode mode, const std::function<void(simulator::NetworkOptions&)>& change)
-    : folder_(NewFolder()) {
+Town::Town(simulator::Mode mode, const std::function<void(simulator::NetworkOptions&)>& change,
+           const std::string& below)
+    : folder_(NewFolder(below)) {
   simulator::NetworkOptions options;
   options.folder = absl::StrCat(folder_, "/network");
   options.mode = mode;
@@ -142,6 +147,17 @@ void Town::Register(size_t person, const std::string& provider, int records) {
   const auto statuses = network_->Municipality(City(provider))->RegisterReplicas({entry});
   Must(statuses.status());
   Must(statuses->at(0));
+}
+
+std::unique_ptr<client::MunicipalConnection> Town::Connect(
+    const std::string& institution, const client::RetryPolicy& policy) const {
+  v1::ProfileConfig profile;
+  Must(rpc::LoadConfig(network_->ProfilePath(City(institution)), &profile));
+  auto tls = rpc::ReadTls(profile.tls(), folder_);
+  Must(tls.status());
+  return client::ConnectMunicipal(
+      {profile.intermediate().address(), profile.intermediate().tls_name(), *std::move(tls)},
+      policy);
 }
 
 v1::QueryRequest Town::Question(size_t person, const std::string& requester,

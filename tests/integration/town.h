@@ -35,11 +35,13 @@ struct Person {
 // Waits until `done`, looking again and again; false after `limit`.
 bool Eventually(const std::function<bool()>& done, absl::Duration limit = absl::Seconds(30));
 
-// Anything that fails while it is set up ends the program: there is nothing to test then.
+// Anything that fails while it is set up ends the program: there is nothing to test then. The
+// network lies in a new folder below `below`; empty: $TMPDIR or /tmp.
 class Town {
  public:
   explicit Town(simulator::Mode mode,
-                const std::function<void(simulator::NetworkOptions&)>& change = nullptr);
+                const std::function<void(simulator::NetworkOptions&)>& change = nullptr,
+                const std::string& below = "");
   ~Town();
 
   simulator::Network& network() { return *network_; }
@@ -59,6 +61,10 @@ class Town {
   void Register(size_t person, const std::string& provider, int records);
   const Person& person(size_t index) const { return persons_[index]; }
   size_t persons() const { return persons_.size(); }
+
+  // The institution's own systems with another patience than the network's own client has.
+  std::unique_ptr<client::MunicipalConnection> Connect(const std::string& institution,
+                                                       const client::RetryPolicy& policy) const;
 
   v1::QueryRequest Question(size_t person, const std::string& requester,
                             const std::string& provider) const;

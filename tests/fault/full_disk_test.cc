@@ -1,0 +1,168 @@
+// A disk without space: what cannot be recorded is refused, nothing is claimed that is not so, and
+// work goes on once there is space again.
+#include <google/protobuf/util/message_differencer.h>
+#include <gtest/gtest.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+#include "common/rpc/status_mapping.h"
+#include "tests/integration/ledgers.h"
+#include "tests/integration/town.h"
+
+namespace nakadachi::integration {
+namespace {
+
+namespace fs = std::filesystem;
+using simulator::Mode;
+
+// A file system of its own for as long as the object lives.
+class SmallDisk {
+ public:
+  SmallDisk() {
+    const char* temp = std::getenv("TMPDIR");
+    folder_ = absl::StrCat(temp == nullptr ? "/tmp" : temp, "/nakadachi-disk-XXXXXX");
+    if (mkdtemp(folder_.data()) == nullptr) return;
+    mounted_ = mount("none", folder_.c_str(), "tmpfs", 0, "size=192m,mode=0700") == 0;
+    if (!mounted_) problem_ = std::strerror(errno);
+  }
+  ~SmallDisk() {
+    if (mounted_) umount2(folder_.c_str(), MNT_DETACH);
+    std::error_code ignored;
+    fs::remove(folder_, ignored);
+  }
+  bool mounted() const { return mounted_; }
+  const std::string& problem() const { return problem_; }
+  const std::string& folder() const { return folder_; }
+
+  // Down to the last byte.
+  void Fill() const {
+    for (int i = 0; i < 64 && fs::space(folder_).available > 0; ++i) {
+      std::ofstream file(absl::StrCat(folder_, "/filler"), std::ios::binary | std::ios::app);
+      const std::string block(fs::space(folder_).available > (1 << 20) ? 1 << 20 : 4096, 'f');
+      while (file.write(block.data(), static_cast<std::streamsize>(block.size())) && file.flush()) {
+      }
+    }
+  }
+  void MakeRoom() const { fs::remove(absl::StrCat(folder_, "/filler")); }
+
+ private:
+  std::string folder_;
+  std::string problem_;
+  bool mounted_ = false;
+};
+
+bool IsOf(const v1::QueryResponse& answer, const v1::ReplicaSet& set) {
+  return answer.sets_size() == 1 &&
+         google::protobuf::util::MessageDifferencer::Equals(answer.sets(0), set);
+}
+
+// Registers newer and newer versions until one is refused for want of space; `held` is the last
+// that was acknowledged. False where another error comes first, or none.
+bool RegisterUntilFull(client::MunicipalConnection& office, const Town& town, size_t person,
+                       const std::string& institution, const SmallDisk& disk,
+                       v1::ReplicaSet* held) {
+  v1::ReplicaSet next = town.person(person).registered.at(kAizu);
+  for (int i = 0; i < 30'000; ++i) {
+    if (i % 64 == 0) disk.Fill();
+    next.set_source_version(next.source_version() + 1);
+    v1::RegisterReplicasRequest request;
+    request.set_municipality(institution);
+    auto& entry = *request.add_entries();
+    entry.set_addressee_number(town.person(person).numbers.at(institution).Reveal());
+    *entry.mutable_set() = next;
+    const auto response = office.RegisterReplicas(request);
+    const absl::Status status = !response.ok() ? response.status()
+                                : response->problems_size() == 0
+                                    ? absl::OkStatus()
+                                    : rpc::FromBytes(response->problems(0).error());
+    if (!status.ok()) return GetFieldRule(status).rule == "disk-full";
+    *held = next;
+  }
+  return false;
+}
+
+TEST(FullDiskTest, RefusesNeverLiesRecovers) {
+  const SmallDisk disk;
+  if (!disk.mounted()) {
+    GTEST_SKIP() << "a tmpfs cannot be mounted here: " << disk.problem();
+  }
+  Town town(Mode::kProcesses, nullptr, disk.folder());
+  town.AddPlatform("aizu", {kAizu});
+  town.AddPlatform("sendai", {kSendai});
+  const size_t person = town.AddPerson(kAizu);
+  town.Enroll(person, kAizu);
+  town.Enroll(person, kSendai);
+  town.Register(person, kAizu, 2);
+  const v1::QueryRequest before = town.Question(person, kSendai, kAizu);
+  ASSERT_TRUE(town.Ask(before).ok());
+  std::vector<v1::QueryRequest> recorded = {before};
+
+  // Space that was held ready serves a few more; then each is refused by name.
+  client::RetryPolicy impatient;
+  impatient.deadline = absl::Seconds(2);
+  impatient.keep_trying = absl::ZeroDuration();
+  const auto provider = town.Connect(kAizu, impatient);
+  const auto requester = town.Connect(kSendai, impatient);
+  v1::ReplicaSet held = town.person(person).registered.at(kAizu);
+  disk.Fill();
+  EXPECT_TRUE(RegisterUntilFull(*provider, town, person, kAizu, disk, &held));
+  v1::ReplicaSet of_no_interest;
+  EXPECT_TRUE(RegisterUntilFull(*requester, town, person, kSendai, disk, &of_no_interest));
+  for (int i = 0; i < 5; ++i) {
+    const v1::QueryRequest question = town.Question(person, kSendai, kAizu);
+    const auto answer = requester->Query(question);
+    v1::GetExchangeRequest look;
+    look.set_municipality(kSendai);
+    look.set_request_id(question.request_id());
+    const bool is_there = requester->GetExchange(look).ok();
+    if (is_there) recorded.push_back(question);
+    if (answer.ok()) {
+      EXPECT_TRUE(answer->state() != v1::ANSWERED || IsOf(*answer, held));
+      continue;
+    }
+    const std::string rule = GetFieldRule(answer.status()).rule;
+    EXPECT_TRUE(rule == "disk-full" || absl::IsDeadlineExceeded(answer.status()))
+        << answer.status();
+    EXPECT_FALSE(rule == "disk-full" && is_there);
+  }
+
+  disk.MakeRoom();
+  for (const char* process : {"broker", "aizu", "sendai"}) {
+    EXPECT_NE(town.network().Pid(process), 0) << process << " ended";
+  }
+  const v1::QueryRequest after = town.Question(person, kSendai, kAizu);
+  client::MunicipalConnection& office = town.network().Municipality(City(kSendai))->connection();
+  ASSERT_TRUE(Eventually([&] { return office.Query(after).ok(); }));
+  recorded.push_back(after);
+
+  // What was recorded is finished; what was refused is not there.
+  std::vector<v1::QueryResponse> answers;
+  for (const v1::QueryRequest& question : recorded) {
+    v1::QueryResponse answer;
+    ASSERT_TRUE(Eventually([&] {
+      answer = office.Query(question).value_or(v1::QueryResponse());
+      return answer.state() == v1::ANSWERED;
+    }));
+    answers.push_back(answer);
+  }
+  // What was acknowledged last is what is held.
+  EXPECT_TRUE(IsOf(answers.back(), held));
+  ASSERT_TRUE(Eventually([&] {
+    const auto status = town.network().BrokerOperator().GetStatus();
+    return status.ok() && status->open_permits() == 0;
+  }));
+  const absl::Status books = CheckBooks(town, {kSendai, "sendai", kAizu, "aizu"}, answers);
+  EXPECT_TRUE(books.ok()) << books;
+}
+
+}  // namespace
+}  // namespace nakadachi::integration
