@@ -62,8 +62,7 @@ class ServerImpl final : public IntermediateServer {
   ~ServerImpl() override { Shutdown(absl::ZeroDuration()); }
 
   absl::Status Open();
-  int network_port() const override { return network_->port(); }
-  int terminal_port() const override { return terminal_->port(); }
+  const std::map<std::string, int>& ports() const override { return ports_; }
   void Shutdown(absl::Duration grace) override;
 
  private:
@@ -76,7 +75,7 @@ class ServerImpl final : public IntermediateServer {
   absl::StatusOr<Hosted> OpenInstitution(const v1::IntermediateConfig::Municipality& municipality,
                                          const LocalGovernmentCode& code);
   absl::Status OpenListeners();
-  absl::Status WritePorts() const;
+  absl::Status WritePorts();
   void Sweep();
   void StopSweeping();
 
@@ -100,6 +99,7 @@ class ServerImpl final : public IntermediateServer {
   std::vector<std::unique_ptr<grpc::Service>> terminal_services_;
   std::unique_ptr<rpc::Server> network_;
   std::unique_ptr<rpc::Server> terminal_;
+  std::map<std::string, int> ports_;
 
   bool shut_down_ = false;
   absl::Mutex sweep_mutex_;
@@ -245,10 +245,10 @@ absl::Status ServerImpl::OpenListeners() {
   return absl::OkStatus();
 }
 
-absl::Status ServerImpl::WritePorts() const {
+absl::Status ServerImpl::WritePorts() {
+  ports_ = {{"network", network_->port()}, {"terminal", terminal_->port()}};
   if (config_.runtime().port_file().empty()) return absl::OkStatus();
-  return rpc::WritePortFile(Resolve(config_.runtime().port_file()),
-                            {{"network", network_port()}, {"terminal", terminal_port()}});
+  return rpc::WritePortFile(Resolve(config_.runtime().port_file()), ports_);
 }
 
 void ServerImpl::Sweep() {

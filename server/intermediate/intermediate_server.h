@@ -2,6 +2,7 @@
 #ifndef NAKADACHI_SERVER_INTERMEDIATE_INTERMEDIATE_SERVER_H_
 #define NAKADACHI_SERVER_INTERMEDIATE_INTERMEDIATE_SERVER_H_
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,8 +28,10 @@ class IntermediateServer {
   static absl::StatusOr<std::unique_ptr<IntermediateServer>> Start(
       const IntermediateOptions& options);
   virtual ~IntermediateServer() = default;
-  virtual int network_port() const = 0;
-  virtual int terminal_port() const = 0;
+  // "network" and "terminal".
+  virtual const std::map<std::string, int>& ports() const = 0;
+  int network_port() const { return ports().at("network"); }
+  int terminal_port() const { return ports().at("terminal"); }
   virtual void Shutdown(absl::Duration grace) = 0;
 };
 
