@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/csv.h"
 #include "common/base/status.h"
 #include "common/crypto/private_file.h"
 
@@ -15,7 +16,10 @@ namespace {
 
 absl::Status JsonError(const std::string& path, absl::string_view message) {
   constexpr absl::string_view kUnknown = "Cannot find field";
-  if (!absl::StrContains(message, kUnknown)) return InvalidField(path, "json", message);
+  if (!absl::StrContains(message, kUnknown)) {
+    // protobuf quotes the file, and may cut it within a character.
+    return InvalidField(path, "json", IsUtf8(message) ? message : "is no JSON that can be read");
+  }
   // protobuf writes "(folder.of.field) name: Cannot find field.", without the brackets at the top.
   std::string field(message.substr(0, message.find(absl::StrCat(": ", kUnknown))));
   return InvalidField(absl::StrCat(path, ": ", field), "unknown-field", "no such field");
