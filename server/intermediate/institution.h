@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/base/clock.h"
@@ -32,6 +33,8 @@ struct Platform {
 struct InstitutionKeys {
   Ed25519PrivateKey signing;
   X25519PrivateKey sealing;
+  // Earlier ones: permits given before a rotation are sealed to them.
+  std::vector<X25519PrivateKey> previous_sealing = {};
 };
 
 // Thread-safe. The members are public because they are the institution: services take what they

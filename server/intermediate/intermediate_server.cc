@@ -193,6 +193,11 @@ absl::StatusOr<Hosted> ServerImpl::OpenInstitution(
     const v1::IntermediateConfig::Municipality& municipality, const LocalGovernmentCode& code) {
   Hosted hosted;
   NAKADACHI_ASSIGN_OR_RETURN(MemberKeys keys, LoadMemberKeys(Resolve(municipality.keys())));
+  std::vector<X25519PrivateKey> previous;
+  for (const std::string& file : municipality.previous_keys()) {
+    NAKADACHI_ASSIGN_OR_RETURN(MemberKeys earlier, LoadMemberKeys(Resolve(file)));
+    previous.push_back(std::move(earlier.sealing));
+  }
   storage::KeyProvider* key_provider = key_provider_.get();
   if (!municipality.key_encryption_key().empty()) {
     NAKADACHI_ASSIGN_OR_RETURN(
@@ -203,7 +208,8 @@ absl::StatusOr<Hosted> ServerImpl::OpenInstitution(
   const std::string folder = absl::StrCat(Resolve(config_.runtime().data()), "/", code.ToString());
   NAKADACHI_ASSIGN_OR_RETURN(
       hosted.institution,
-      Institution::Open(code, folder, {std::move(keys.signing), std::move(keys.sealing)},
+      Institution::Open(code, folder,
+                        {std::move(keys.signing), std::move(keys.sealing), std::move(previous)},
                         key_provider, platform_));
   Institution* const institution = hosted.institution.get();
   hosted.codes = std::make_unique<CodeBook>(institution);

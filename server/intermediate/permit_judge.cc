@@ -75,6 +75,26 @@ absl::StatusOr<GenuinePermit> ParsePermit(v1::Statement statement, const Hash& c
   return GenuinePermit{std::move(statement), commitment, std::move(requester), std::move(provider)};
 }
 
+PermitJudge::PermitJudge(Institution* institution, CodeBook* codes, Replica* replica)
+    : institution_(institution), codes_(codes), replica_(replica) {
+  const InstitutionKeys& keys = institution->keys();
+  openers_.push_back(std::make_unique<sealing::CodeOpener>(keys.sealing));
+  for (const X25519PrivateKey& previous : keys.previous_sealing) {
+    openers_.push_back(std::make_unique<sealing::CodeOpener>(previous));
+  }
+}
+
+absl::StatusOr<LinkageCode> PermitJudge::OpenCode(const v1::SealedCode& sealed,
+                                                  const X25519PublicKey& broker_key,
+                                                  const sealing::Binding& binding) {
+  for (const auto& opener : openers_) {
+    if (opener->key_id() == sealed.provider_key_id()) {
+      return opener->Open(sealed, broker_key, binding);
+    }
+  }
+  return openers_.front()->Open(sealed, broker_key, binding);  // says whose key is missing
+}
+
 absl::StatusOr<PermitAnswer> PermitJudge::Decide(const GenuinePermit& genuine, int64_t now_ms,
                                                  Review review) {
   const v1::Permit& permit = genuine.permit();
@@ -94,7 +114,7 @@ absl::StatusOr<PermitAnswer> PermitJudge::Decide(const GenuinePermit& genuine, i
   sealing::Binding binding{genuine.requester, genuine.provider, {}};
   std::copy(permit.query_commitment().begin(), permit.query_commitment().end(),
             binding.query_commitment.begin());
-  const absl::StatusOr<LinkageCode> code = opener_.Open(sealed, *broker_key, binding);
+  const absl::StatusOr<LinkageCode> code = OpenCode(sealed, *broker_key, binding);
   if (!code.ok()) {
     const bool other_key = GetFieldRule(code.status()).rule == "key-id";
     return Refused(other_key ? v1::KEY_NOT_VALID : v1::INVALID_CODE);

@@ -41,11 +41,7 @@ absl::StatusOr<GenuinePermit> ParsePermit(v1::Statement statement, const Hash& c
 // Thread-safe.
 class PermitJudge {
  public:
-  PermitJudge(Institution* institution, CodeBook* codes, Replica* replica)
-      : institution_(institution),
-        codes_(codes),
-        replica_(replica),
-        opener_(institution->keys().sealing) {}
+  PermitJudge(Institution* institution, CodeBook* codes, Replica* replica);
 
   enum class Review { kNotYet, kReleased };  // kReleased: the flag no longer asks for a review
 
@@ -56,13 +52,17 @@ class PermitJudge {
  private:
   // REFUSAL_REASON_UNSPECIFIED where both lists allow it.
   absl::StatusOr<v1::RefusalReason> ByTheLists(const GenuinePermit& permit, int64_t now_ms) const;
+  absl::StatusOr<LinkageCode> OpenCode(const v1::SealedCode& sealed,
+                                       const X25519PublicKey& broker_key,
+                                       const sealing::Binding& binding);
   absl::StatusOr<PermitAnswer> AboutPerson(const GenuinePermit& permit,
                                            const stored::v1::PersonCode& person, Review review);
 
   Institution* const institution_;
   CodeBook* const codes_;
   Replica* const replica_;
-  sealing::CodeOpener opener_;
+  // One a sealing key, the present one first.
+  std::vector<std::unique_ptr<sealing::CodeOpener>> openers_;
 };
 
 }  // namespace nakadachi::intermediate

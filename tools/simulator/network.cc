@@ -513,11 +513,21 @@ absl::Status SimulatedNetwork::AddKey(const LocalGovernmentCode& code) {
   if (found == institutions_.end()) return absl::NotFoundError("no such institution");
   Institution& institution = found->second;
   Hosted& hosted = hosted_.at(institution.platform);
+  auto& config = static_cast<v1::IntermediateConfig&>(*hosted.config);
+  v1::IntermediateConfig::Municipality* municipality = nullptr;
+  for (auto& each : *config.mutable_municipalities()) {
+    if (each.code() == code.ToString()) municipality = &each;
+  }
   ++institution.keys_made;
   institution.key_path =
       absl::StrCat(hosted.folder, "/", code.ToString(), "-", institution.keys_made, ".keys");
   NAKADACHI_ASSIGN_OR_RETURN(const auto keys,
                              pki::MakeKeys(institution.key_path, Author::Of(code)));
+  // Codes may be sealed to the new keys from the moment of their announcement on.
+  municipality->add_previous_keys(institution.key_path);
+  NAKADACHI_RETURN_IF_ERROR(hosted.process->Stop(kStopLimit));
+  NAKADACHI_RETURN_IF_ERROR(StartHosted(hosted));
+
   v1::AddKeyRequest request;
   request.set_request_id(SystemRandom().String(16));
   request.mutable_key()->set_code(code.ToString());
@@ -527,10 +537,9 @@ absl::Status SimulatedNetwork::AddKey(const LocalGovernmentCode& code) {
   added.set_valid_from_ms(clock_->NowMs());
   NAKADACHI_RETURN_IF_ERROR(operator_->AddKey(request).status());
   NAKADACHI_RETURN_IF_ERROR(hosted.process->Stop(kStopLimit));
-  auto& config = static_cast<v1::IntermediateConfig&>(*hosted.config);
-  for (auto& municipality : *config.mutable_municipalities()) {
-    if (municipality.code() == code.ToString()) municipality.set_keys(institution.key_path);
-  }
+  municipality->mutable_previous_keys()->RemoveLast();
+  municipality->add_previous_keys(municipality->keys());
+  municipality->set_keys(institution.key_path);
   NAKADACHI_RETURN_IF_ERROR(StartHosted(hosted));
   return WaitForDirectory(absl::Seconds(20));
 }
