@@ -27,6 +27,7 @@ namespace nakadachi::cli {
 namespace {
 
 constexpr int kGroupsASync = 64;
+constexpr size_t kHexIdSize = 32;
 
 absl::Status IoError(const std::string& path, absl::string_view what) {
   return FieldError(absl::StatusCode::kUnavailable, path, "io",
@@ -120,7 +121,7 @@ class CsvFormat final : public Format {
 
   std::string Text(uint64_t row, const v1::QueryRequest& question,
                    const absl::StatusOr<v1::QueryResponse>& answer) const override {
-    const std::vector<std::string> head = Head(row, question, answer);
+    const std::vector<std::string> head = Head(question, answer);
     std::vector<std::vector<std::string>> bodies;
     if (answer.ok()) {
       for (const v1::ReplicaSet& set : answer->sets()) {
@@ -136,6 +137,7 @@ class CsvFormat final : public Format {
                                         absl::StrCat(bodies.size())};
       cells.insert(cells.end(), head.begin(), head.end());
       cells.insert(cells.end(), bodies[i].begin(), bodies[i].end());
+      cells.push_back(HexEncode(question.request_id()));
       absl::StrAppend(&text, CsvLine(cells));
     }
     return text;
@@ -155,6 +157,7 @@ class CsvFormat final : public Format {
           !absl::SimpleAtoi(row.cells[2], &of)) {
         return true;
       }
+      if (row.cells.back().size() != kHexIdSize) return true;
       if (line == 1) {
         current = {number, reader->Cell(row, "request_id"), reader->Cell(row, "result"), ""};
         lines = 0;
@@ -169,23 +172,21 @@ class CsvFormat final : public Format {
   static const std::vector<std::string>& Columns() {
     static const auto* const columns = [] {
       auto* all = new std::vector<std::string>{
-          "row",         "line",        "lines",         "addressee_number",
-          "provider",    "procedure",   "items",         "request_id",
-          "result",      "refused_by",  "reason",        "detail",
-          "answered_at", "valid_until", "permit_number", "list_version"};
+          "row",       "line",        "lines",       "addressee_number", "provider",
+          "procedure", "items",       "result",      "refused_by",       "reason",
+          "detail",    "answered_at", "valid_until", "permit_number",    "list_version"};
       all->insert(all->end(), RecordColumns().begin(), RecordColumns().end());
+      // Last, because its length is known: a line that a crash cut is told by it.
+      all->push_back("request_id");
       return all;
     }();
     return *columns;
   }
 
-  static std::vector<std::string> Head(uint64_t /*row*/, const v1::QueryRequest& question,
+  static std::vector<std::string> Head(const v1::QueryRequest& question,
                                        const absl::StatusOr<v1::QueryResponse>& answer) {
-    std::vector<std::string> cells = {question.addressee_number(),
-                                      question.provider(),
-                                      question.procedure(),
-                                      absl::StrJoin(question.items(), ";"),
-                                      HexEncode(question.request_id()),
+    std::vector<std::string> cells = {question.addressee_number(), question.provider(),
+                                      question.procedure(), absl::StrJoin(question.items(), ";"),
                                       ResultOf(answer)};
     if (!answer.ok()) {
       cells.insert(cells.end(), {"", GetFieldRule(answer.status()).rule, ErrorText(answer.status()),

@@ -27,8 +27,11 @@ struct ShowOptions {
     command.add_option("--start", start, "First entry (default: 0)");
     command.add_option("--limit", limit, "How many to show (default: 20; 0: all)")
         ->check(CLI::Range(int64_t{0}, INT64_MAX));
-    command.add_option("--kind", kind,
-                       "Only query, permit, refusal, provision, receipt, operation or directory");
+    command
+        .add_option("--kind", kind,
+                    "Only query, permit, refusal, provision, receipt, operation or directory")
+        ->check(CLI::IsMember(
+            {"query", "permit", "refusal", "provision", "receipt", "operation", "directory"}));
     command.add_flag("--commitments", commitments, "Only indices and commitments");
     auto* folder = command.add_option("--data", data, "Read a stopped server's database here");
     command.add_option("--kek", kek, "File of the key-encryption key of --data")->needs(folder);

@@ -19,7 +19,9 @@ using permission::PermissionList;
 
 absl::StatusOr<PermissionList> ReadList(const std::string& path) {
   NAKADACHI_ASSIGN_OR_RETURN(const std::string csv, ReadPublicFile(path));
-  return PermissionList::Parse(csv);
+  auto list = PermissionList::Parse(csv);
+  if (!list.ok()) return UnderField(path, list.status());
+  return list;
 }
 
 std::string Day(absl::CivilDay day) {
@@ -326,9 +328,9 @@ Json ReplayJson(const ListReplay& replay) {
 int Diff(Context& context, const DiffOptions& options) {
   Console& console = *context.console;
   const auto before = ReadList(options.before);
-  if (!before.ok()) return console.InputError(UnderField(options.before, before.status()));
+  if (!before.ok()) return console.InputError(before.status());
   const auto after = ReadList(options.after);
-  if (!after.ok()) return console.InputError(UnderField(options.after, after.status()));
+  if (!after.ok()) return console.InputError(after.status());
   std::optional<absl::CivilDay> as_on;
   if (!options.as_on.empty()) {
     const auto day = ParseDay(options.as_on, "as-on");

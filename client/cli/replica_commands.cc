@@ -2,7 +2,6 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "client/cli/add_command.h"
 #include "client/cli/replica_csv.h"
 #include "common/base/status.h"
@@ -12,7 +11,6 @@ namespace {
 
 constexpr size_t kChunk = 20'000;  // sets in memory
 constexpr size_t kProblemsTold = 20;
-constexpr absl::Duration kPause = absl::Milliseconds(500);
 
 struct LoadOptions {
   std::string file;
@@ -79,19 +77,6 @@ struct LoadAccount {
   std::vector<std::pair<int, absl::Status>> refused;  // by line
 };
 
-// A stream that breaks is opened again: a set that is registered twice is the same set.
-absl::StatusOr<std::vector<absl::Status>> RegisterChunk(
-    const Context& context, client::MunicipalClient& municipal,
-    const std::vector<v1::ReplicaEntry>& entries, const std::function<void(size_t)>& progress) {
-  const absl::Time give_up = absl::Now() + absl::Seconds(context.wait_s);
-  while (true) {
-    auto results = municipal.RegisterReplicas(entries, progress);
-    if (results.ok() || !absl::IsUnavailable(results.status())) return results;
-    if (absl::Now() > give_up) return results;
-    absl::SleepFor(kPause);
-  }
-}
-
 absl::Status SendFile(Context& context, client::MunicipalClient& municipal, const std::string& path,
                       uint64_t sets, LoadAccount* account) {
   std::ifstream file;
@@ -110,8 +95,8 @@ absl::Status SendFile(Context& context, client::MunicipalClient& municipal, cons
     }
     if (chunk.empty() || (more && chunk.size() < kChunk)) continue;
     NAKADACHI_ASSIGN_OR_RETURN(
-        const auto results, RegisterChunk(context, municipal, chunk,
-                                          [&](size_t done) { progress.At(account->sets + done); }));
+        const auto results,
+        municipal.RegisterReplicas(chunk, [&](size_t done) { progress.At(account->sets + done); }));
     for (size_t i = 0; i < results.size(); ++i) {
       account->stored += results[i].ok() ? 1 : 0;
       if (!results[i].ok()) account->refused.emplace_back(lines[i], results[i]);
