@@ -131,10 +131,11 @@ TEST_F(BrokerHoldsNothingTest, TheSearchFindsWhatIsThere) {
   ASSERT_NO_FATAL_FAILURE(Exchange());
   ASSERT_TRUE(town_.network().VerifyLedgers(/*leave_stopped=*/true).ok());
   std::set<std::string> at_sendai;
-  for (const Stored& stored :
-       ReadDatabase(absl::StrCat(town_.network().DataFolder("sendai"), "/", kSendai), kSendai,
-                    town_.KeyEncryptionKey("sendai"))
-           .value()) {
+  const std::vector<Stored> database =
+      ReadDatabase(absl::StrCat(town_.network().DataFolder("sendai"), "/", kSendai), kSendai,
+                   town_.KeyEncryptionKey("sendai"))
+          .value();
+  for (const Stored& stored : database) {
     at_sendai.merge(needles_.FindIn(stored.value));
   }
   for (size_t i = 0; i < kPersons; ++i) {

@@ -4,6 +4,7 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/support/client_interceptor.h>
 
+#include <atomic>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -14,6 +15,8 @@ namespace nakadachi::integration {
 namespace {
 
 using grpc::experimental::InterceptionHookPoints;
+
+std::atomic<bool> tapping{false};
 
 struct Tape {
   absl::Mutex mutex;
@@ -69,7 +72,7 @@ class Listener final : public grpc::experimental::Interceptor {
   const std::string method_;
   const void* const channel_;
   // Other calls (the runtime makes one to itself) need not be of protobuf messages.
-  const bool ours_ = absl::StartsWith(method_, "/nakadachi.v1.");
+  const bool ours_ = tapping.load() && absl::StartsWith(method_, "/nakadachi.v1.");
 };
 
 class ListenerFactory final : public grpc::experimental::ClientInterceptorFactoryInterface {
@@ -83,9 +86,16 @@ class ListenerFactory final : public grpc::experimental::ClientInterceptorFactor
 }  // namespace
 
 void StartTapping() {
-  static auto* const factory = new ListenerFactory;
-  grpc::experimental::RegisterGlobalClientInterceptorFactory(factory);
+  tapping = true;
+  // gRPC takes one factory a process.
+  static const bool registered = [] {
+    grpc::experimental::RegisterGlobalClientInterceptorFactory(new ListenerFactory);
+    return true;
+  }();
+  static_cast<void>(registered);
 }
+
+void StopTapping() { tapping = false; }
 
 std::vector<Tapped> TakeTapped() {
   Tape& tape = TheTape();

@@ -23,8 +23,10 @@ struct Tapped {
   std::string status;                                  // of a failed call: text and details
 };
 
-// Listens from now on; once a process, before its first call.
+// Listens from now on; before the process's first call.
 void StartTapping();
+// Calls that begin after it are not heard; they may be of other things than protobuf messages.
+void StopTapping();
 // What was heard so far. Thread-safe.
 std::vector<Tapped> TakeTapped();
 
