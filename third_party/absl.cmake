@@ -13,7 +13,10 @@ if(NAKADACHI_SANITIZER STREQUAL "thread")
       _ZN4absl7debian35Mutex5AwaitERKNS0_9ConditionE
       _ZN4absl7debian35Mutex16AwaitWithTimeoutERKNS0_9ConditionENS0_8DurationE
       _ZN4absl7debian35Mutex17AwaitWithDeadlineERKNS0_9ConditionENS0_4TimeE
-      _ZN4absl7debian37CondVar4WaitEPNS0_5MutexE)
+      _ZN4absl7debian37CondVar4WaitEPNS0_5MutexE
+      _ZN4absl7debian312Notification6NotifyEv
+      _ZNK4absl7debian312Notification19WaitForNotificationEv
+      _ZNK4absl7debian312Notification30WaitForNotificationWithTimeoutENS0_8DurationE)
     target_link_options(nakadachi_absl_thread_sanitizer INTERFACE -Wl,--wrap=${symbol})
   endforeach()
 endif()

@@ -4,6 +4,7 @@
 #include <sanitizer/tsan_interface.h>
 
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 
 extern "C" {
@@ -88,4 +89,27 @@ extern "C" void __wrap__ZN4absl7debian37CondVar4WaitEPNS0_5MutexE(absl::CondVar*
     __real__ZN4absl7debian37CondVar4WaitEPNS0_5MutexE(cv, mu);
   }
   Retaken(mu);
+}
+
+// A Notification lets those go on who wait for what was done before it.
+#define NOTIFY _ZN4absl7debian312Notification6NotifyEv
+#define WAIT _ZNK4absl7debian312Notification19WaitForNotificationEv
+#define WAIT_FOR _ZNK4absl7debian312Notification30WaitForNotificationWithTimeoutENS0_8DurationE
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+extern "C" void JOIN(__real_, NOTIFY)(absl::Notification*);
+extern "C" void JOIN(__wrap_, NOTIFY)(absl::Notification* notification) {
+  __tsan_release(notification);
+  JOIN(__real_, NOTIFY)(notification);
+}
+extern "C" void JOIN(__real_, WAIT)(absl::Notification*);
+extern "C" void JOIN(__wrap_, WAIT)(absl::Notification* notification) {
+  JOIN(__real_, WAIT)(notification);
+  __tsan_acquire(notification);
+}
+extern "C" bool JOIN(__real_, WAIT_FOR)(absl::Notification*, absl::Duration);
+extern "C" bool JOIN(__wrap_, WAIT_FOR)(absl::Notification* notification, absl::Duration limit) {
+  const bool notified = JOIN(__real_, WAIT_FOR)(notification, limit);
+  if (notified) __tsan_acquire(notification);
+  return notified;
 }

@@ -272,6 +272,7 @@ class FakeProvider final : public PeerLink {
   std::vector<absl::Status> next_errors;
   std::atomic<int> asked{0};
   std::vector<intermediate::Answer<v1::ProvideResponse>> lost;
+  std::atomic<int> losses{0};
 
   mutable absl::Mutex mutex;
   std::vector<v1::Recorded> permits ABSL_GUARDED_BY(mutex);
@@ -285,7 +286,10 @@ class FakeProvider final : public PeerLink {
     next_errors.erase(next_errors.begin());
     return error;
   }
-  void Lose(intermediate::Answer<v1::ProvideResponse> done) { lost.push_back(std::move(done)); }
+  void Lose(intermediate::Answer<v1::ProvideResponse> done) {
+    lost.push_back(std::move(done));
+    ++losses;
+  }
 
   FakeAnswer Answer1(const v1::Permit& permit, const std::string& commitment,
                      v1::Outcome as) const {

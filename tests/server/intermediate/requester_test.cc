@@ -732,7 +732,7 @@ TEST_F(RequesterTest, NobodyIsCalledAfterShutdown) {
   provider_.hook = [](At at) { return at != At::kProvisionRecorded; };
   Call<v1::QueryResponse> call;
   requester_->Query(Question(), call.Take());
-  ASSERT_TRUE(Eventually([&] { return !provider_.lost.empty(); }));
+  ASSERT_TRUE(Eventually([&] { return provider_.losses == 1; }));
   requester_->Shutdown();
   EXPECT_TRUE(absl::IsUnavailable(call.Wait().status()));
   const size_t before = Recorded().size();
