@@ -199,10 +199,6 @@ std::vector<absl::Status> Replica::Register(const std::vector<Entry>& entries) {
     offers.push_back(
         {i, ReplicaKey(institution_->PersonKey(entries[i].person), set.item()), StoredSet(set)});
   }
-  // In the order of keys the database finds and places them faster, and the sets of one person
-  // and item follow one another as they came.
-  std::stable_sort(offers.begin(), offers.end(),
-                   [](const Offer& a, const Offer& b) { return a.key < b.key; });
   const absl::Status stored = Store(offers, &results);
   if (stored.ok()) return results;
   for (const Offer& offer : offers) {
@@ -212,16 +208,52 @@ std::vector<absl::Status> Replica::Register(const std::vector<Entry>& entries) {
 }
 
 absl::Status Replica::Store(const std::vector<Offer>& offers, std::vector<absl::Status>* results) {
+  Registration own{&offers, results, false, absl::OkStatus()};
+  {
+    absl::MutexLock lock(&waiting_mutex_);
+    waiting_.push_back(&own);
+  }
+  absl::MutexLock lock(&mutex_);
+  if (own.done) return own.stored;
+  std::vector<Registration*> group;
+  {
+    absl::MutexLock waiting_lock(&waiting_mutex_);
+    group.swap(waiting_);
+  }
+  const absl::Status stored = StoreTogether(group);
+  for (Registration* registration : group) {
+    registration->stored = stored;
+    registration->done = true;
+  }
+  return stored;
+}
+
+absl::Status Replica::StoreTogether(const std::vector<Registration*>& group) {
+  struct Placed {
+    const Offer* offer;
+    absl::Status* result;
+  };
+  std::vector<Placed> all;
+  for (Registration* registration : group) {
+    for (const Offer& offer : *registration->offers) {
+      all.push_back({&offer, &(*registration->results)[offer.position]});
+    }
+  }
+  // In the order of keys the database finds and places them faster, and the sets of one person
+  // and item follow one another as they came.
+  std::stable_sort(all.begin(), all.end(),
+                   [](const Placed& a, const Placed& b) { return a.offer->key < b.offer->key; });
+
   storage::Database& database = institution_->database();
   storage::Batch batch(database);
-  absl::MutexLock lock(&mutex_);
   NAKADACHI_ASSIGN_OR_RETURN(uint64_t count, ReadCount(database, kCountReplicaSets));
   const std::string* key = nullptr;
   absl::StatusOr<std::optional<std::string>> held;  // under the key, after the offers so far
-  for (const Offer& offer : offers) {
+  for (const Placed& placed : all) {
+    const Offer& offer = *placed.offer;
     if (key == nullptr || *key != offer.key) held = database.Get(kReplica, offer.key);
     key = &offer.key;
-    absl::Status& result = (*results)[offer.position];
+    absl::Status& result = *placed.result;
     result = held.status();
     if (result.ok() && held->has_value()) result = CheckNewer(**held, offer.value);
     if (!result.ok() || *held == offer.value) continue;

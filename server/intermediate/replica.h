@@ -6,8 +6,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 #include "common/base/ids.h"
 #include "nakadachi/v1/vaccination.pb.h"
 #include "server/intermediate/institution.h"
@@ -46,11 +48,22 @@ class Replica {
     std::string key;
     std::string value;
   };
-  // `offers` in the order of their keys; their results are OK so far. An error is all offers'.
+  // One call's offers, whose results are OK so far. An error is all offers'.
+  struct Registration {
+    const std::vector<Offer>* offers;
+    std::vector<absl::Status>* results;
+    bool done = false;
+    absl::Status stored;
+  };
+  // Calls that come while another commits wait, and then share one commit.
   absl::Status Store(const std::vector<Offer>& offers, std::vector<absl::Status>* results);
+  absl::Status StoreTogether(const std::vector<Registration*>& group)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Institution* institution_;
   absl::Mutex mutex_;  // from reading what is held to the commit
+  absl::Mutex waiting_mutex_ ABSL_ACQUIRED_AFTER(mutex_);
+  std::vector<Registration*> waiting_ ABSL_GUARDED_BY(waiting_mutex_);  // in the order they came
 };
 
 }  // namespace nakadachi::intermediate
