@@ -24,7 +24,7 @@ namespace {
 constexpr size_t kHalvesInBatch = 256;
 constexpr size_t kDeliveriesAtOnce = 32;
 // Reporting is off the critical path; a moment's patience fills the batches.
-constexpr absl::Duration kLinger = absl::Milliseconds(10);
+constexpr absl::Duration kLinger = absl::Milliseconds(100);
 
 std::string HalfKey(uint64_t leaf_index) { return "b" + storage::KeyU64(leaf_index); }
 std::string RefusedKey(uint64_t leaf_index) { return "x" + storage::KeyU64(leaf_index); }
