@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 
 namespace nakadachi::rpc {
 namespace {
@@ -17,6 +18,8 @@ constexpr int kWrongCommandLine = 2;
 std::optional<int> ParseServerCommandLine(int argc, char** argv, const ServerProgram& program,
                                           std::string* config_path) {
   BlockStopSignals();
+  // Debian's Abseil, which gRPC shares, looks at every lock for cycles: under one lock of its own.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   CLI::App app(program.description, program.name);
   app.add_option("--config", *config_path, "Configuration file")->required();
   app.set_version_flag("--version", absl::StrCat(program.name, " ", kVersion));
