@@ -45,13 +45,18 @@ constexpr Scale kWhole = {
 constexpr Scale kQuick = {
     1, absl::Milliseconds(100), absl::Milliseconds(400), absl::Milliseconds(200), 200, 1000, 5'000};
 
+Scale ScaleOf(const BenchOptions& options) {
+  Scale scale = options.quick ? kQuick : kWhole;
+  if (options.seconds > 0) scale.measured = absl::Seconds(options.seconds);
+  return scale;
+}
+
 // The values of the rounds; the machine's mood changes from one to the next.
 using Rounds = std::map<std::string, std::vector<double>>;
 
 class Bench {
  public:
-  explicit Bench(const BenchOptions& options)
-      : options_(options), scale_(options.quick ? kQuick : kWhole) {}
+  explicit Bench(const BenchOptions& options) : options_(options), scale_(ScaleOf(options)) {}
 
   absl::StatusOr<Report> Run();
 

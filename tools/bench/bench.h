@@ -18,6 +18,7 @@ struct BenchOptions {
   std::string folder;          // an existing folder of its own, on the disk to be measured
   std::string bin_folder;      // where the servers' programs lie
   bool quick = false;          // shorter, with fewer residents
+  double seconds = 0;          // each load; 0: as `quick` says
   std::set<std::string> only;  // of kParts; empty: all
   std::function<void(const std::string&)> say;
 };

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/synchronization/mutex.h"
 #include "tools/bench/bare_server.h"
 #include "tools/bench/bench.h"
 
@@ -25,6 +26,7 @@ struct Arguments {
   std::string folder;
   bool json = false;
   bool quick = false;
+  double seconds = 0;
   BareServerOptions bare_server;
 };
 
@@ -59,6 +61,7 @@ int Run(const Arguments& arguments) {
   std::error_code error;
   options.bin_folder = fs::read_symlink("/proc/self/exe", error).parent_path().string();
   options.quick = arguments.quick;
+  options.seconds = arguments.seconds;
   options.only = {arguments.only.begin(), arguments.only.end()};
   options.say = [](const std::string& line) { std::cerr << line << std::endl; };
   const auto report = RunBench(options);
@@ -75,6 +78,8 @@ int Run(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   using nakadachi::bench::kParts;
+  // As the servers' programs do, so that the floors have no handicap.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   nakadachi::bench::Arguments arguments;
   CLI::App app(
       "Measures a whole network of real processes on this machine, and in the same run the floors "
@@ -87,6 +92,8 @@ int main(int argc, char** argv) {
   app.add_flag("--json", arguments.json, "Print figures and ratios as JSON");
   app.add_flag("--quick", arguments.quick,
                "About 15 s instead of 60, with fewer residents: a rough picture");
+  app.add_option("--seconds", arguments.seconds, "Length of each load (default 1, quick 0.4)")
+      ->check(CLI::Range(0.1, 60.0));
   app.add_option("--only", arguments.only, "Only these parts: permits, lone, exchanges, bulk, load")
       ->check(CLI::IsMember(std::set<std::string>(std::begin(kParts), std::end(kParts))));
   app.add_option("--folder", arguments.folder,
