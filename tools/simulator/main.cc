@@ -144,8 +144,9 @@ int Run(const Arguments& arguments) {
     PrintJson((*runner)->account(), result);
   } else {
     std::cout << "\n" << Summary((*runner)->account());
-    if (!arguments.keep.empty())
-      std::cout << "  kept in                  " << folder.path() << "\n";
+    std::cout << "  ledgers and databases    " << options.folder << "/*/data"
+              << (arguments.keep.empty() ? " (gone after this; --keep DIR keeps them)" : "")
+              << "\n";
   }
   if (!result.ok()) return Complain(result, kFailed);
   if (arguments.serve) {
