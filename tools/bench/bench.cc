@@ -38,12 +38,14 @@ struct Scale {
   size_t movers;
   size_t histories;
   uint64_t residents;  // of each municipality that is loaded
+  absl::Duration load_limit;
 };
 constexpr Scale kWhole = {
-    3,      absl::Milliseconds(300), absl::Milliseconds(1000), absl::Milliseconds(500), 1000, 5000,
-    100'000};
+    3,       absl::Milliseconds(300), absl::Milliseconds(1000), absl::Milliseconds(500), 1000, 5000,
+    100'000, absl::Seconds(40)};
 constexpr Scale kQuick = {
-    1, absl::Milliseconds(100), absl::Milliseconds(400), absl::Milliseconds(200), 200, 1000, 5'000};
+    1,     absl::Milliseconds(100), absl::Milliseconds(400), absl::Milliseconds(200), 200, 1000,
+    5'000, absl::Seconds(8)};
 
 Scale ScaleOf(const BenchOptions& options) {
   Scale scale = options.quick ? kQuick : kWhole;
@@ -209,7 +211,8 @@ absl::Status Bench::MeasureReplicas() {
   };
   NAKADACHI_ASSIGN_OR_RETURN(
       const Loaded loaded,
-      LoadPlatform(*network_, kMunicipalities, scale_.residents, histories, progress));
+      LoadPlatform(*network_, {kMunicipalities, scale_.residents, scale_.load_limit}, histories,
+                   progress));
   figures["load_records_per_s"] = loaded.records_per_second;
   figures["bytes_per_record"] = loaded.bytes_per_record;
   figures["rss_mb"] = loaded.rss_mb;

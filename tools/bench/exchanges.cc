@@ -2,6 +2,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <string>
@@ -45,19 +46,22 @@ class BulkCount {
 
   bool over() {
     absl::MutexLock lock(&mutex_);
-    return absl::Now() >= end_ || !failure_.ok();
+    return (absl::Now() >= end_ && answers_ > 0) || !failure_.ok();
   }
   void Take(const v1::QueryResponse& answer) {
     const absl::Status checked = CheckAnswer(answer);
     const absl::Time now = absl::Now();
     absl::MutexLock lock(&mutex_);
     failure_.Update(checked);
-    if (now >= counted_from_ && now < end_) ++answers_;
+    if (now < counted_from_ || (now >= end_ && answers_ > 0)) return;
+    ++answers_;
+    last_ = now;
   }
   absl::StatusOr<double> PerSecond() {
     absl::MutexLock lock(&mutex_);
     if (!failure_.ok()) return failure_;
-    return static_cast<double>(answers_) / absl::ToDoubleSeconds(end_ - counted_from_);
+    const absl::Duration measured = std::max(end_, last_) - counted_from_;
+    return static_cast<double>(answers_) / absl::ToDoubleSeconds(measured);
   }
 
  private:
@@ -65,6 +69,7 @@ class BulkCount {
   const absl::Time end_;
   absl::Mutex mutex_;
   uint64_t answers_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Time last_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
 };
 

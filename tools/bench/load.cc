@@ -1,7 +1,9 @@
 #include "tools/bench/load.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <cstdint>
 #include <utility>
 
 #include "absl/synchronization/mutex.h"
@@ -9,6 +11,9 @@
 
 namespace nakadachi::bench {
 namespace {
+
+// A disk that stands still for a while must not make a figure of nothing.
+constexpr int64_t kFewest = 3;
 
 class Loop {
  public:
@@ -32,8 +37,9 @@ class Loop {
     for (const std::vector<double>& slot : micros_) {
       result.micros.insert(result.micros.end(), slot.begin(), slot.end());
     }
-    result.per_second =
-        static_cast<double>(result.micros.size()) / absl::ToDoubleSeconds(plan_.measured);
+    const absl::Time last = absl::FromUnixNanos(last_counted_ns_.load());
+    const absl::Duration measured = std::max(end_, last) - counted_from_;
+    result.per_second = static_cast<double>(result.micros.size()) / absl::ToDoubleSeconds(measured);
     return result;
   }
 
@@ -46,10 +52,13 @@ class Loop {
   void Take(int slot, absl::Time asked, const absl::Status& status) {
     const absl::Time now = absl::Now();
     // Only one request of a slot is in flight, so that its values need no lock.
-    if (status.ok() && now >= counted_from_ && now < end_) {
+    const bool over = now >= end_ && counted_.load() >= kFewest;
+    if (status.ok() && now >= counted_from_ && !over) {
       micros_[slot].push_back(absl::ToDoubleMicroseconds(now - asked));
+      last_counted_ns_ = absl::ToUnixNanos(now);
+      ++counted_;
     }
-    if (status.ok() && now < end_) return Next(slot);
+    if (status.ok() && !over) return Next(slot);
     absl::MutexLock lock(&mutex_);
     failure_.Update(status);
     --running_;
@@ -63,6 +72,8 @@ class Loop {
   int running_ ABSL_GUARDED_BY(mutex_);
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::vector<double>> micros_;
+  std::atomic<int64_t> counted_{0};
+  std::atomic<int64_t> last_counted_ns_{0};  // since 1970
 };
 
 }  // namespace

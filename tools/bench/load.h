@@ -13,7 +13,7 @@ namespace nakadachi::bench {
 struct LoadPlan {
   int in_flight = 1;
   absl::Duration warm_up;   // not counted
-  absl::Duration measured;  // answers that come after it are awaited and not counted
+  absl::Duration measured;  // longer where next to nothing was answered; then the rest is awaited
 };
 
 struct LoadResult {

@@ -25,14 +25,14 @@ constexpr uint64_t kSeed = 7;
 constexpr size_t kSetsPerRequest = 200;
 constexpr int kRequestsInFlight = 8;
 
-// Yields requests that load `residents` residents of one municipality.
+// Yields requests that load `residents` residents of one municipality, until `end`.
 class Feed {
  public:
-  Feed(LocalGovernmentCode code, uint64_t residents, const Histories& histories)
-      : code_(std::move(code)), residents_(residents), histories_(histories) {}
+  Feed(LocalGovernmentCode code, uint64_t residents, absl::Time end, const Histories& histories)
+      : code_(std::move(code)), residents_(residents), end_(end), histories_(histories) {}
 
   bool Next(v1::RegisterReplicasRequest* request) {
-    if (resident_ == residents_) return false;
+    if (resident_ == residents_ || absl::Now() >= end_) return false;
     request->set_municipality(code_.ToString());
     request->set_tag(++tag_);
     request->mutable_entries()->Reserve(kSetsPerRequest + 2);
@@ -48,11 +48,13 @@ class Feed {
     }
     return true;
   }
+  uint64_t residents() const { return resident_; }
   uint64_t records() const { return records_; }
 
  private:
   const LocalGovernmentCode code_;
   const uint64_t residents_;
+  const absl::Time end_;
   const Histories& histories_;
   uint64_t resident_ = 0;
   uint64_t tag_ = 0;
@@ -65,18 +67,14 @@ absl::Status CheckStored(const v1::RegisterReplicasResponse& response) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<uint64_t> LoadOne(client::MunicipalConnection& connection,
-                                 const LocalGovernmentCode& code, uint64_t residents,
-                                 const Histories& histories) {
-  Feed feed(code, residents, histories);
+absl::Status LoadOne(client::MunicipalConnection& connection, Feed& feed) {
   absl::Status failure;
   NAKADACHI_RETURN_IF_ERROR(connection.RegisterReplicaStream(
       [&](v1::RegisterReplicasRequest* request) { return feed.Next(request); }, kRequestsInFlight,
       [&](const v1::RegisterReplicasResponse& response) {
         failure.Update(CheckStored(response));
       }));
-  if (!failure.ok()) return failure;
-  return feed.records();
+  return failure;
 }
 
 uint64_t BytesIn(const std::string& folder) {
@@ -137,18 +135,17 @@ Histories MakeHistories(size_t residents, const LocalGovernmentCode& municipalit
   return histories;
 }
 
-absl::StatusOr<Loaded> LoadPlatform(simulator::Network& network, int municipalities,
-                                    uint64_t residents, const Histories& histories,
+absl::StatusOr<Loaded> LoadPlatform(simulator::Network& network, const LoadSize& size,
+                                    const Histories& histories,
                                     const std::function<void(int)>& progress) {
-  NAKADACHI_ASSIGN_OR_RETURN(const auto codes, Join(network, municipalities));
+  NAKADACHI_ASSIGN_OR_RETURN(const auto codes, Join(network, size.municipalities));
   Loaded loaded;
   const absl::Time start = absl::Now();
   for (size_t i = 0; i < codes.size(); ++i) {
-    client::MunicipalClient& client = *network.Municipality(codes[i]);
-    NAKADACHI_ASSIGN_OR_RETURN(const uint64_t records,
-                               LoadOne(client.connection(), codes[i], residents, histories));
-    loaded.records += records;
-    loaded.residents += residents;
+    Feed feed(codes[i], size.residents, start + size.limit, histories);
+    NAKADACHI_RETURN_IF_ERROR(LoadOne(network.Municipality(codes[i])->connection(), feed));
+    loaded.records += feed.records();
+    loaded.residents += feed.residents();
     progress(static_cast<int>(i) + 1);
   }
   loaded.records_per_second =

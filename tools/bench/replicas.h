@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "nakadachi/v1/intermediate.pb.h"
 #include "tools/simulator/network.h"
 
@@ -28,10 +29,15 @@ struct Loaded {
   double bytes_per_record = 0;  // of everything in the municipalities' folders
   double rss_mb = 0;            // VmRSS of the platform's process after the load
 };
-// A platform of `municipalities` joins; each one's `residents` (histories repeat) are loaded, one
-// municipality after the other, in the client's batches. `progress` takes finished municipalities.
-absl::StatusOr<Loaded> LoadPlatform(simulator::Network& network, int municipalities,
-                                    uint64_t residents, const Histories& histories,
+struct LoadSize {
+  int municipalities = 1;
+  uint64_t residents = 0;  // of each
+  absl::Duration limit;    // of all: what is not begun by then is left out
+};
+// A platform joins; the residents (histories repeat) are loaded, one municipality after the other,
+// in the client's batches. `progress` takes finished municipalities.
+absl::StatusOr<Loaded> LoadPlatform(simulator::Network& network, const LoadSize& size,
+                                    const Histories& histories,
                                     const std::function<void(int)>& progress);
 
 }  // namespace nakadachi::bench
