@@ -1,6 +1,4 @@
 // nakadachi-bench: what the network carries, beside what the machine could.
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <filesystem>
@@ -12,6 +10,7 @@
 #include "absl/synchronization/mutex.h"
 #include "tools/bench/bare_server.h"
 #include "tools/bench/bench.h"
+#include "tools/simulator/interruptible.h"
 
 namespace nakadachi::bench {
 namespace {
@@ -30,34 +29,9 @@ struct Arguments {
   BareServerOptions bare_server;
 };
 
-// A folder that goes with the object.
-class WorkFolder {
- public:
-  explicit WorkFolder(const std::string& parent) {
-    const fs::path base = parent.empty() ? fs::temp_directory_path() : fs::path(parent);
-    std::string pattern = (base / "nakadachi-bench-XXXXXX").string();
-    if (mkdtemp(pattern.data()) != nullptr) path_ = pattern;
-  }
-  ~WorkFolder() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-  WorkFolder(const WorkFolder&) = delete;
-  WorkFolder& operator=(const WorkFolder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
-int Run(const Arguments& arguments) {
-  const WorkFolder folder(arguments.folder);
-  if (folder.path().empty()) {
-    std::cerr << "nakadachi-bench: cannot make a folder to work in\n";
-    return kFailed;
-  }
+int Measure(const Arguments& arguments, const std::string& folder) {
   BenchOptions options;
-  options.folder = folder.path();
+  options.folder = folder;
   std::error_code error;
   options.bin_folder = fs::read_symlink("/proc/self/exe", error).parent_path().string();
   options.quick = arguments.quick;
@@ -71,6 +45,15 @@ int Run(const Arguments& arguments) {
   }
   std::cout << (arguments.json ? ToJson(*report) : ToTable(*report));
   return EXIT_SUCCESS;
+}
+
+int Run(const Arguments& arguments) {
+  const simulator::WorkFolder folder(arguments.folder, "nakadachi-bench");
+  if (folder.path().empty()) {
+    std::cerr << "nakadachi-bench: cannot make a folder to work in\n";
+    return kFailed;
+  }
+  return simulator::RunInterruptible([&] { return Measure(arguments, folder.path()); });
 }
 
 }  // namespace
@@ -87,7 +70,7 @@ int main(int argc, char** argv) {
       "nakadachi-bench");
   app.footer(
       "Example: nakadachi-bench --quick --only permits exchanges\n"
-      "Exit codes: 0 measured; 1 something failed; 2 wrong options.\n"
+      "Exit codes: 0 measured; 1 something failed; 2 wrong options; 130, 143 interrupted.\n"
       "tools/bench/README.md says what each figure means.");
   app.add_flag("--json", arguments.json, "Print figures and ratios as JSON");
   app.add_flag("--quick", arguments.quick,

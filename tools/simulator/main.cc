@@ -1,6 +1,4 @@
 // nakadachi-simulate: runs a scenario on a network of its own.
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdlib>
@@ -8,12 +6,14 @@
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/rpc/process.h"
 #include "tools/simulator/built_in.h"
+#include "tools/simulator/interruptible.h"
 #include "tools/simulator/network.h"
 #include "tools/simulator/scenario_runner.h"
 
@@ -33,27 +33,6 @@ struct Arguments {
   bool serve = false;
   bool json = false;
   bool forms = false;
-};
-
-// A folder that goes with the object unless it is kept.
-class WorkFolder {
- public:
-  explicit WorkFolder(const std::string& keep) : path_(keep), kept_(!keep.empty()) {
-    if (kept_) return;
-    std::string pattern = (fs::temp_directory_path() / "nakadachi-XXXXXX").string();
-    if (mkdtemp(pattern.data()) != nullptr) path_ = pattern;
-  }
-  ~WorkFolder() {
-    std::error_code ignored;
-    if (!kept_ && !path_.empty()) fs::remove_all(path_, ignored);
-  }
-  WorkFolder(const WorkFolder&) = delete;
-  WorkFolder& operator=(const WorkFolder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-  bool kept_;
 };
 
 std::string BinFolder(const Arguments& arguments) {
@@ -117,7 +96,7 @@ absl::StatusOr<std::string> ReadScenario(const std::string& path) {
   return content.str();
 }
 
-int Run(const Arguments& arguments) {
+int RunScenario(const Arguments& arguments, const std::string& folder) {
   const auto text = ReadScenario(arguments.scenario);
   if (!text.ok()) return Complain(text.status(), kUnreadable);
   const auto scenario = ParseScenario(*text);
@@ -125,9 +104,8 @@ int Run(const Arguments& arguments) {
   const std::string base =
       arguments.scenario.empty() ? "." : fs::path(arguments.scenario).parent_path().string();
 
-  const WorkFolder folder(arguments.keep);
   NetworkOptions options;
-  options.folder = folder.path() + "/network";
+  options.folder = folder + "/network";
   options.mode = arguments.in_process ? Mode::kInProcess : Mode::kProcesses;
   options.bin_folder = BinFolder(arguments);
   const auto with_settings = WithSettings(options, *scenario, base, kJapanList);
@@ -156,6 +134,19 @@ int Run(const Arguments& arguments) {
   return EXIT_SUCCESS;
 }
 
+int Run(const Arguments& arguments) {
+  std::optional<WorkFolder> own;
+  if (arguments.keep.empty()) own.emplace("", "nakadachi");
+  const std::string folder = own ? own->path() : arguments.keep;
+  if (folder.empty()) {
+    return Complain(absl::UnavailableError("cannot make a folder to work in"), kFailed);
+  }
+  return RunInterruptible([&] {
+    if (arguments.serve) rpc::BlockStopSignals();
+    return RunScenario(arguments, folder);
+  });
+}
+
 }  // namespace
 }  // namespace nakadachi::simulator
 
@@ -169,7 +160,7 @@ int main(int argc, char** argv) {
   app.footer(
       "Example: nakadachi-simulate --keep /tmp/network tests/scenario/protected_person.scenario\n"
       "Exit codes: 0 all expectations held; 1 one did not, or a record differs; 2 unreadable "
-      "scenario or options.");
+      "scenario or options; 130, 143 interrupted.");
   app.add_option("scenario", arguments.scenario, "Scenario file (tools/simulator/README.md)");
   app.add_flag("--in-process", arguments.in_process,
                "Servers as objects of this process instead of programs");
@@ -187,6 +178,5 @@ int main(int argc, char** argv) {
     for (const std::string& form : nakadachi::simulator::StepForms()) std::cout << form << "\n";
     return EXIT_SUCCESS;
   }
-  if (arguments.serve) nakadachi::rpc::BlockStopSignals();
   return nakadachi::simulator::Run(arguments);
 }
