@@ -1,0 +1,140 @@
+#include <nlohmann/json.hpp>
+
+#include "tools/replay/report.h"
+
+namespace nakadachi::replay {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json Of(const EntryRef& ref) { return {{"log", ref.log}, {"index", ref.index}}; }
+
+Json Of(const std::optional<EntryRef>& ref) { return ref.has_value() ? Of(*ref) : Json(); }
+
+Json Of(const Finding& finding);
+Json Of(const LogReport& log);
+Json Of(const MemberReport& member);
+Json Of(const ListReport& list);
+Json Of(const ExchangeRefs& refs);
+
+template <typename T>
+Json Of(const std::vector<T>& all) {
+  Json list = Json::array();
+  for (const T& one : all) list.push_back(Of(one));
+  return list;
+}
+
+Json Of(const Finding& finding) {
+  Json json = {{"kind", std::string(finding.kind->id)},
+               {"severity", std::string(SeverityName(finding.kind->severity))},
+               {"area", std::string(AreaName(finding.kind->area))},
+               {"title", std::string(finding.kind->title)},
+               {"log", finding.log}};
+  json["index"] = finding.index.has_value() ? Json(*finding.index) : Json();
+  json["time_ms"] = finding.time_ms == 0 ? Json() : Json(finding.time_ms);
+  json["reason"] = finding.reason;
+  json["message_id"] = std::string(finding.kind->id);
+  json["related"] = Of(finding.related);
+  return json;
+}
+
+Json Of(const LogReport& log) {
+  return {{"log", log.log},
+          {"folder", log.folder},
+          {"origin", log.origin},
+          {"sound", log.sound},
+          {"size", log.size},
+          {"root", log.root},
+          {"checkpoint", log.note},
+          {"checkpoint_ms", log.checkpoint_ms},
+          {"verifier_key", log.verifier_key},
+          {"statements", log.statements},
+          {"erased", log.erased},
+          {"out_of_scope", log.out_of_scope},
+          {"absent", log.absent},
+          {"unreadable", log.unreadable}};
+}
+
+Json Of(const MemberReport& member) {
+  return {{"code", member.code},
+          {"name", member.name},
+          {"category", member.category},
+          {"joined_ms", member.joined_ms},
+          {"exported", member.exported}};
+}
+
+Json Of(const ListReport& list) {
+  return {{"version", list.version},
+          {"published_ms", list.published_ms},
+          {"in_force_from_ms", list.in_force_from_ms},
+          {"entry", Of(list.entry)}};
+}
+
+Json Of(const ExchangeRefs& refs) {
+  return {{"permit_number", refs.permit_number},
+          {"query", Of(refs.query)},
+          {"decision", Of(refs.decision)},
+          {"provisions", Of(refs.provisions)},
+          {"receipts", Of(refs.receipts)}};
+}
+
+Json Of(const Durations& durations) {
+  if (durations.count() == 0) return Json();
+  return {{"count", durations.count()},
+          {"p50_ms", durations.Quantile(0.5)},
+          {"p90_ms", durations.Quantile(0.9)},
+          {"p99_ms", durations.Quantile(0.99)},
+          {"max_ms", durations.max_ms()}};
+}
+
+Json Of(const Use& use) {
+  return {{"queries", use.queries},
+          {"permits", use.permits},
+          {"refusals", use.refusals},
+          {"outcomes", use.outcomes},
+          {"awaited_review", use.awaited_review},
+          {"receipts", use.receipts},
+          {"time_to_decision", Of(use.decision)},
+          {"time_to_answer", Of(use.answer)}};
+}
+
+Json Of(const std::map<std::string, Use>& uses) {
+  Json json = Json::object();
+  for (const auto& [name, use] : uses) json[name] = Of(use);
+  return json;
+}
+
+Json Of(const Figures& f) {
+  return {{"entries", f.entries},      {"exchanges", f.exchanges},
+          {"completed", f.completed},  {"refused", f.refused},
+          {"undecided", f.undecided},  {"open", f.open},
+          {"lapsed", f.lapsed},        {"unreceipted", f.unreceipted},
+          {"redecided", f.redecided},  {"not_redecidable", f.not_redecidable},
+          {"not_judged", f.not_judged}};
+}
+
+}  // namespace
+
+std::string ToJson(const Report& report) {
+  Json json = {{"clean", report.clean()},
+               {"finding_count", report.finding_count},
+               {"note_count", report.note_count},
+               {"totals", report.totals},
+               {"network", report.network},
+               {"tolerance_ms", report.tolerance_ms},
+               {"figures", Of(report.figures)},
+               {"findings", Of(report.findings)},
+               {"logs", Of(report.logs)},
+               {"members", Of(report.members)},
+               {"lists", Of(report.lists)},
+               {"procedures", Of(report.procedures)},
+               {"procedures_never_used", report.procedures_never_used},
+               {"as_requester", Of(report.as_requester)},
+               {"as_provider", Of(report.as_provider)},
+               {"exchanges", Of(report.exchanges)},
+               {"elapsed_s", report.elapsed_s}};
+  // What others wrote into a log may not be UTF-8.
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace nakadachi::replay

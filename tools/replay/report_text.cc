@@ -1,0 +1,108 @@
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/time.h"
+#include "tools/replay/report.h"
+
+namespace nakadachi::replay {
+namespace {
+
+constexpr size_t kShown = 50;
+
+std::string Time(int64_t time_ms) {
+  if (time_ms == 0) return "-";
+  return absl::FormatTime("%Y-%m-%d %H:%M:%E3S UTC", absl::FromUnixMillis(time_ms),
+                          absl::UTCTimeZone());
+}
+
+std::string Where(const std::string& log, const std::optional<uint64_t>& index) {
+  if (log.empty()) return "export";
+  return index.has_value() ? absl::StrCat(log, " #", *index) : log;
+}
+
+std::string Counts(const std::map<std::string, uint64_t>& counts) {
+  return absl::StrJoin(counts, ", ", [](std::string* out, const auto& count) {
+    absl::StrAppend(out, count.first, " ", count.second);
+  });
+}
+
+void AddFinding(const Finding& finding, std::string* text) {
+  absl::StrAppend(text, "  ", finding.kind->id, "  ", Where(finding.log, finding.index), "  ",
+                  Time(finding.time_ms), "\n    ", finding.reason, "\n");
+  if (finding.related.empty()) return;
+  absl::StrAppend(text, "    see ",
+                  absl::StrJoin(finding.related, ", ",
+                                [](std::string* out, const EntryRef& ref) {
+                                  absl::StrAppend(out, Where(ref.log, ref.index));
+                                }),
+                  "\n");
+}
+
+void AddFindings(const Report& report, Severity severity, std::string* text) {
+  const uint64_t total = severity == Severity::kFinding ? report.finding_count : report.note_count;
+  if (total == 0) return;
+  absl::StrAppend(text, severity == Severity::kFinding ? "Findings: " : "Notes: ", total, "\n");
+  size_t shown = 0;
+  for (const Finding& finding : report.findings) {
+    if (finding.kind->severity != severity) continue;
+    if (++shown > kShown) break;
+    AddFinding(finding, text);
+  }
+  if (total > kShown) absl::StrAppend(text, "  … and ", total - kShown, " more (--json)\n");
+}
+
+void AddLog(const LogReport& log, std::string* text) {
+  absl::StrAppend(text, "  ", log.log, "  ", log.sound ? "sound" : "NOT SOUND", "  ", log.size,
+                  " entries to ", Time(log.checkpoint_ms), "  ", Counts(log.statements));
+  const std::map<std::string, uint64_t> bodies = {{"erased", log.erased},
+                                                  {"out of scope", log.out_of_scope},
+                                                  {"absent", log.absent},
+                                                  {"unreadable", log.unreadable}};
+  for (const auto& [state, count] : bodies) {
+    if (count > 0) absl::StrAppend(text, "; ", state, " ", count);
+  }
+  absl::StrAppend(text, "\n");
+}
+
+void AddProcedure(const std::string& name, const Use& use, std::string* text) {
+  absl::StrAppend(text, "  ", name, "  queries ", use.queries, ", permits ", use.permits);
+  if (!use.outcomes.empty()) absl::StrAppend(text, "; ", Counts(use.outcomes));
+  if (!use.refusals.empty()) absl::StrAppend(text, "; refused: ", Counts(use.refusals));
+  if (use.answer.count() > 0) {
+    absl::StrAppend(text, "; answered in ", use.answer.Quantile(0.5), " ms (median), ",
+                    use.answer.max_ms(), " ms (longest)");
+  }
+  absl::StrAppend(text, "\n");
+}
+
+}  // namespace
+
+std::string ToText(const Report& report) {
+  std::string text;
+  const Figures& f = report.figures;
+  absl::StrAppend(&text, report.clean() ? "CLEAN: no findings" : "FINDINGS", " in ", f.entries,
+                  " entries of ", report.logs.size(), " logs",
+                  report.network.empty() ? "" : absl::StrCat(" of ", report.network), " (",
+                  absl::SixDigits(report.elapsed_s), " s)\n");
+  AddFindings(report, Severity::kFinding, &text);
+  AddFindings(report, Severity::kNote, &text);
+  absl::StrAppend(&text, "Logs\n");
+  for (const LogReport& log : report.logs) AddLog(log, &text);
+  absl::StrAppend(&text, "Exchanges: ", f.exchanges, "; completed ", f.completed, ", refused ",
+                  f.refused, ", undecided ", f.undecided, ", open ", f.open, ", lapsed ", f.lapsed,
+                  ", without receipt ", f.unreceipted, "\n");
+  absl::StrAppend(&text, "Decided again: ", f.redecided,
+                  "; resting on what no ledger holds: ", f.not_redecidable,
+                  "; not judged (erased, out of scope, absent, not reached): ", f.not_judged, "\n");
+  absl::StrAppend(&text, "Procedures\n");
+  for (const auto& [name, use] : report.procedures) {
+    if (use.queries + use.permits > 0 || !use.refusals.empty()) AddProcedure(name, use, &text);
+  }
+  if (!report.procedures_never_used.empty()) {
+    absl::StrAppend(&text, "Never used: ", absl::StrJoin(report.procedures_never_used, ", "), "\n");
+  }
+  return text;
+}
+
+}  // namespace nakadachi::replay
