@@ -1,0 +1,93 @@
+// Reads one ledger's export. Nothing that is read is checked beyond its form: a judge does that.
+#ifndef NAKADACHI_COMMON_EVIDENCE_LOG_READER_H_
+#define NAKADACHI_COMMON_EVIDENCE_LOG_READER_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "common/base/ids.h"
+#include "common/crypto/crypto.h"
+#include "common/evidence/layout.h"
+#include "common/ledger/checkpoint.h"
+#include "nakadachi/v1/statement.pb.h"
+
+namespace nakadachi::evidence {
+
+// A signed note of the export, in which file it was found.
+struct FoundCheckpoint {
+  std::string name;
+  std::string note;
+  ledger::SignedCheckpoint parsed;
+};
+
+// A tile's hashes in their file's order.
+class HashTile {
+ public:
+  // DATA_LOSS, rule "length", unless `width` hashes.
+  absl::Status Parse(std::string bytes, uint64_t width);
+  size_t size() const { return bytes_.size() / 32; }
+  absl::string_view view(size_t i) const { return absl::string_view(bytes_).substr(i * 32, 32); }
+  Hash hash(size_t i) const;
+  absl::string_view bytes() const { return bytes_; }
+  std::string TakeBuffer();
+
+ private:
+  std::string bytes_;
+};
+
+// Thread-safe; readers bring their own buffers, which are used again. Errors have the field
+// "<name of the log's folder>/<file>[, byte <offset>]" and the rules "missing" (NOT_FOUND), "io"
+// (UNAVAILABLE), and of DATA_LOSS "length", "entry-length", "body-state", "body-length".
+class LogReader {
+ public:
+  // Reads `checkpoint` and `vkey`. Also "checkpoint-format", "vkey-format", "origin" (which names
+  // no author), all DATA_LOSS. Without a checkpoint nothing can be read.
+  static absl::StatusOr<LogReader> Open(const std::string& folder);
+
+  const std::string& folder() const { return folder_; }
+  const Author& author() const { return author_; }  // as the checkpoint's origin says
+  uint64_t size() const { return checkpoint_.parsed.checkpoint.size; }
+  const FoundCheckpoint& checkpoint() const { return checkpoint_; }
+  // As the export says; none where it does not. They prove nothing.
+  const std::vector<ledger::NamedKey>& keys() const { return keys_; }
+
+  // The names of checkpoints/…; one of them. The second may be DATA_LOSS "checkpoint-format".
+  absl::StatusOr<std::vector<std::string>> KeptNames() const;
+  absl::StatusOr<FoundCheckpoint> ReadKept(const std::string& name) const;
+
+  uint64_t bundles() const { return (size() + kWidth - 1) / kWidth; }
+  // Requires a file of the checkpoint's tree (WidthOf > 0). The number of entries is that of the
+  // tree, else DATA_LOSS "length"; what was read stays in `out`.
+  absl::Status ReadTile(int level, uint64_t index, HashTile* out) const;
+  absl::Status ReadEntries(uint64_t bundle, EntryBundle* out) const;
+  absl::Status ReadStatements(uint64_t bundle, StatementBundle* out) const;
+
+  // Entries [start, end) in order while `visit` returns true. Requires end <= size().
+  using Visit = std::function<bool(uint64_t index, absl::string_view commitment, const Body& body)>;
+  absl::Status ForEach(uint64_t start, uint64_t end, const Visit& visit) const;
+
+  // A statement with its path to the root of the first `size` entries, by the tiles, under `note`,
+  // a checkpoint of that size. NOT_FOUND, rule "erased", "withheld" or "absent". Requires
+  // index < size <= size().
+  absl::StatusOr<v1::Recorded> Prove(uint64_t index, uint64_t size, const std::string& note) const;
+
+  // The error of a file of this log.
+  absl::Status FileError(const std::string& name, const absl::Status& status) const;
+
+ private:
+  LogReader() = default;
+  std::string folder_;
+  std::string label_;  // the folder's own name
+  Author author_ = Author::Broker();
+  FoundCheckpoint checkpoint_;
+  std::vector<ledger::NamedKey> keys_;
+};
+
+}  // namespace nakadachi::evidence
+
+#endif  // NAKADACHI_COMMON_EVIDENCE_LOG_READER_H_
