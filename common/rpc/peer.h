@@ -1,11 +1,15 @@
 // Who is at the other end of a TLS connection, from the URIs of its certificate:
-//   nakadachi:role:<broker|juki|intermediate|office|operator|staff|inspector>   exactly one
-//   nakadachi:institution:<local-government code>     whom it may speak for, any number
-//   nakadachi:department:<name>  nakadachi:staff:<pseudonym>                    staff only
+//   nakadachi:role:<broker|juki|intermediate|office|operator|staff|inspector|portal>  exactly one
+//   nakadachi:institution:<local-government code>     whom it may speak for, any number; for an
+//                                                     inspector: whose ledgers it may inspect
+//   nakadachi:department:<name>                       staff only
+//   nakadachi:staff:<pseudonym>                       staff, inspectors and portals
+//   nakadachi:inspect:<what>                          inspectors only: InspectionScope
 // The forms are the project's own.
 #ifndef NAKADACHI_COMMON_RPC_PEER_H_
 #define NAKADACHI_COMMON_RPC_PEER_H_
 
+#include <cstdint>
 #include <set>
 #include <string>
 #include <vector>
@@ -19,15 +23,30 @@ class AuthContext;
 
 namespace nakadachi::rpc {
 
-enum class Role { kBroker, kJuki, kIntermediate, kOffice, kOperator, kStaff, kInspector };
+enum class Role { kBroker, kJuki, kIntermediate, kOffice, kOperator, kStaff, kInspector, kPortal };
 absl::string_view RoleName(Role role);
 absl::StatusOr<Role> ParseRole(absl::string_view name);
+
+// What an inspector may see beside the ledgers of Peer::institutions: checkpoints and commitments
+// of the whole ledger, and more where it says so. Each is a URI:
+//   nakadachi:inspect:all  nakadachi:inspect:broker
+//   nakadachi:inspect:statements  nakadachi:inspect:persons
+//   nakadachi:inspect:from:<Unix ms>  nakadachi:inspect:until:<Unix ms>
+struct InspectionScope {
+  bool all = false;         // every institution's ledger and the broker's
+  bool broker = false;      // the broker's ledger
+  bool statements = false;  // bodies of statements, of the period
+  bool persons = false;     // record-management codes of permits whose body it may see
+  int64_t from_ms = 0;      // the period, by the statements' own time
+  int64_t until_ms = 0;     // exclusive; 0: no end
+};
 
 struct Peer {
   Role role = Role::kStaff;
   std::set<LocalGovernmentCode> institutions;
   std::string department;
   std::string staff_pseudonym;
+  InspectionScope inspection = {};
 
   bool MaySpeakFor(const LocalGovernmentCode& code) const { return institutions.count(code) > 0; }
 };

@@ -10,6 +10,8 @@
 #include "common/base/status.h"
 #include "common/crypto/key_file.h"
 #include "common/directory/directory.h"
+#include "common/inspection/access_log.h"
+#include "common/inspection/inspection_desk.h"
 #include "common/ledger/checkpoint.h"
 #include "common/ledger/ledger.h"
 #include "common/ledger/verifier.h"
@@ -19,6 +21,7 @@
 #include "common/sealing/sealed_code.h"
 #include "common/storage/key_provider.h"
 #include "server/broker/desk/directory_desk.h"
+#include "server/broker/desk/own_records_desk.h"
 #include "server/broker/desk/permit_desk.h"
 #include "server/broker/desk/report_desk.h"
 #include "server/broker/service/services.h"
@@ -30,6 +33,8 @@ namespace {
 constexpr uint32_t kDefaultMemoryMb = 256;
 constexpr uint32_t kDefaultPermitValiditySeconds = 86'400;
 constexpr uint32_t kDefaultClockToleranceSeconds = 30;
+constexpr int kInspectionThreads = 1;
+constexpr size_t kMaxInspectionsQueued = 64;
 constexpr absl::Duration kDestructionGrace = absl::Seconds(1);
 
 uint32_t Or(uint32_t value, uint32_t fallback) { return value == 0 ? fallback : value; }
@@ -158,8 +163,20 @@ class BrokerServerImpl final : public BrokerServer {
         ReportDesk::Parts{ledger_.get(), verifier_.get(), store_.get(), &figures_, clock_});
     directory_desk_.emplace(
         DirectoryDesk::Parts{ledger_.get(), store_.get(), directory_.get(), clock_, random_});
+    access_log_.emplace(inspection::AccessLog::Parts{ledger_.get(), &store_->database(),
+                                                     store_->access_family(), clock_, random_});
+    inspection_desk_.emplace(
+        inspection::InspectionDesk::Parts{&*access_log_, ledger_.get(), &store_->ledger_store(),
+                                          [this](const Hash& permit) { return PersonOf(permit); }});
+    own_records_desk_.emplace(OwnRecordsDesk::Parts{&*access_log_, ledger_.get(), store_.get()});
     return directory_desk_->Found(config_.network_name(), signing_key_.public_key(),
                                   sealing_public_key_);
+  }
+
+  absl::StatusOr<std::string> PersonOf(const Hash& permit_commitment) const {
+    NAKADACHI_ASSIGN_OR_RETURN(const std::optional<stored::v1::PermitRecord> record,
+                               store_->FindPermit(AsView(permit_commitment)));
+    return record ? record->person() : "";
   }
 
   absl::Status RecordOperation(const std::string& kind) {
@@ -175,6 +192,8 @@ class BrokerServerImpl final : public BrokerServer {
     parts.permits = &*permit_desk_;
     parts.reports = &*report_desk_;
     parts.changes = &*directory_desk_;
+    parts.inspections = &*inspection_desk_;
+    parts.own_records = &*own_records_desk_;
     parts.directory = directory_.get();
     parts.codes = &codes_;
     parts.ledger = ledger_.get();
@@ -182,12 +201,15 @@ class BrokerServerImpl final : public BrokerServer {
     parts.figures = &figures_;
     parts.clock = clock_;
     parts.pool = &pool_;
+    parts.inspection_pool = &inspection_pool_;
     NAKADACHI_ASSIGN_OR_RETURN(parts.client_tls, rpc::ReadTls(config_.client_tls(), base_));
     parts.vkey = ledger::VerifierKey(ledger::Origin(Author::Broker()), signing_key_.public_key());
     parts.started_ms = clock_->NowMs();
 
     services_.push_back(MakePermitService(parts));
     services_.push_back(MakeCodeService(parts));
+    services_.push_back(MakeInspectionService(parts));
+    services_.push_back(MakeOwnRecordsService(parts));
     services_.push_back(MakeLedgerService(parts, /*with_statements=*/false));
     NAKADACHI_ASSIGN_OR_RETURN(network_server_, StartListener(config_.network(), 0, false));
     const size_t first_operator_service = services_.size();
@@ -230,8 +252,12 @@ class BrokerServerImpl final : public BrokerServer {
   std::optional<PermitDesk> permit_desk_;
   std::optional<ReportDesk> report_desk_;
   std::optional<DirectoryDesk> directory_desk_;
+  std::optional<inspection::AccessLog> access_log_;
+  std::optional<inspection::InspectionDesk> inspection_desk_;
+  std::optional<OwnRecordsDesk> own_records_desk_;
   std::vector<std::unique_ptr<grpc::Service>> services_;
   rpc::WorkPool pool_;
+  rpc::WorkPool inspection_pool_{kInspectionThreads, kMaxInspectionsQueued};
   std::unique_ptr<rpc::Server> network_server_;
   std::unique_ptr<rpc::Server> operator_server_;
   std::map<std::string, int> ports_;

@@ -12,6 +12,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "common/base/ids.h"
+#include "common/inspection/access_log.h"
+#include "common/inspection/inspection_desk.h"
 #include "common/storage/key_provider.h"
 #include "server/intermediate/code_book.h"
 #include "server/intermediate/institution.h"
@@ -31,6 +33,8 @@ struct Hosted {
   std::unique_ptr<Outbox> outbox;
   std::unique_ptr<Provider> provider;
   std::unique_ptr<Requester> requester;
+  std::unique_ptr<inspection::AccessLog> access_log;
+  std::unique_ptr<inspection::InspectionDesk> inspections;
 };
 
 // Thread-safe once filled.

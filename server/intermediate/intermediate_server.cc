@@ -15,6 +15,7 @@
 #include "common/rpc/work_pool.h"
 #include "grpcpp/impl/service_type.h"
 #include "server/intermediate/grpc_links.h"
+#include "server/intermediate/layout.h"
 #include "server/intermediate/services.h"
 
 namespace nakadachi::intermediate {
@@ -23,6 +24,8 @@ namespace {
 constexpr size_t kDefaultBudgetMb = 256;
 constexpr int64_t kMsPerSecond = 1'000;
 constexpr absl::Duration kSweepEvery = absl::Seconds(2);
+constexpr int kInspectionThreads = 1;
+constexpr size_t kMaxInspectionsQueued = 64;
 // Acquisition numbers live for hours, and finding the old ones reads them all.
 constexpr int kCodeSweepEvery = 30;
 
@@ -95,6 +98,7 @@ class ServerImpl final : public IntermediateServer {
   std::unique_ptr<PeerLink> peer_link_;
   std::unique_ptr<DirectoryFollower> follower_;
   std::unique_ptr<rpc::WorkPool> pool_;
+  std::unique_ptr<rpc::WorkPool> inspection_pool_;
   std::vector<std::unique_ptr<grpc::Service>> network_services_;
   std::vector<std::unique_ptr<grpc::Service>> terminal_services_;
   std::unique_ptr<rpc::Server> network_;
@@ -221,13 +225,21 @@ absl::StatusOr<Hosted> ServerImpl::OpenInstitution(
   NAKADACHI_ASSIGN_OR_RETURN(
       hosted.requester, Requester::Open({institution, hosted.codes.get(), hosted.outbox.get(),
                                          follower_.get(), broker_link_.get(), peer_link_.get()}));
+  hosted.access_log = std::make_unique<inspection::AccessLog>(inspection::AccessLog::Parts{
+      &institution->ledger(), &institution->database(), kMeta, platform_.clock, platform_.random});
+  hosted.inspections = std::make_unique<inspection::InspectionDesk>(
+      inspection::InspectionDesk::Parts{hosted.access_log.get(), &institution->ledger(),
+                                        &institution->ledger_store(), /*person_of=*/nullptr});
   return hosted;
 }
 
 absl::Status ServerImpl::OpenListeners() {
   pool_ = std::make_unique<rpc::WorkPool>();
-  const ServiceParts parts{&hosting_, pool_.get(), directory_.get(), clock_, clock_->NowMs()};
+  inspection_pool_ = std::make_unique<rpc::WorkPool>(kInspectionThreads, kMaxInspectionsQueued);
+  const ServiceParts parts{&hosting_, pool_.get(),     directory_.get(),
+                           clock_,    clock_->NowMs(), inspection_pool_.get()};
   network_services_.push_back(MakeExchangeService(parts));
+  network_services_.push_back(MakeInspectionService(parts));
   network_services_.push_back(MakeLedgerService(parts, LedgerReaders::kNetwork));
   terminal_services_.push_back(MakeMunicipalService(parts));
   terminal_services_.push_back(MakeLedgerService(parts, LedgerReaders::kTerminal));
@@ -294,6 +306,7 @@ void ServerImpl::Shutdown(absl::Duration grace) {
   if (network_ != nullptr) network_->Shutdown(grace);
   terminal.join();
   pool_.reset();
+  inspection_pool_.reset();
   hosting_.ForEachServed(
       [](const LocalGovernmentCode&, Hosted& hosted) { hosted.requester->Shutdown(); });
   if (follower_ != nullptr) follower_->Shutdown();

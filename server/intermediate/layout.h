@@ -16,7 +16,7 @@ namespace nakadachi::intermediate {
 
 // Numbers of the column families in Families().
 enum Family : int {
-  kMeta,         // ledger head; counters; outbox sequence
+  kMeta,         // ledger head; counters; outbox sequence; accesses (common/inspection)
   kCommitments,  // ledger
   kStatements,   // ledger
   kTiles,        // ledger

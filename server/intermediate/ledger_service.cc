@@ -82,7 +82,7 @@ class LedgerServiceImpl final : public v1::LedgerService::CallbackService {
       return FieldError(absl::StatusCode::kPermissionDenied, "with_statements", "listener",
                         "statements are read on the terminal listener");
     }
-    return rpc::RequireRole(context, {Role::kStaff, Role::kOperator, Role::kInspector}).status();
+    return rpc::RequireRole(context, {Role::kStaff, Role::kOperator}).status();
   }
 
   static absl::Status ReadEntries(Institution& institution, const v1::GetEntriesRequest& request,

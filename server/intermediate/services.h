@@ -23,15 +23,19 @@ struct ServiceParts {
   const Directory* directory = nullptr;
   Clock* clock = nullptr;
   int64_t started_ms = 0;
+  rpc::WorkPool* inspection_pool = nullptr;  // so that who reads for long keeps nobody waiting
 };
 
 // Network listener.
 std::unique_ptr<grpc::Service> MakeExchangeService(const ServiceParts& parts);
+// Network listener. Peers: inspectors.
+std::unique_ptr<grpc::Service> MakeInspectionService(const ServiceParts& parts);
 // Terminal listener.
 std::unique_ptr<grpc::Service> MakeMunicipalService(const ServiceParts& parts);
 
 // Checkpoints, consistency proofs and commitments for every peer of the listener; statements, which
 // name persons by their codes, on the terminal listener only, for who may read the institution's.
+// An inspector's way to them is an inspection, which is recorded.
 enum class LedgerReaders { kNetwork, kTerminal };
 std::unique_ptr<grpc::Service> MakeLedgerService(const ServiceParts& parts, LedgerReaders readers);
 

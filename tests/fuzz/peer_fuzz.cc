@@ -13,5 +13,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   NAKADACHI_CHECK(
       again.ok() && again->role == peer->role && again->institutions == peer->institutions &&
       again->department == peer->department && again->staff_pseudonym == peer->staff_pseudonym);
+  const rpc::InspectionScope& scope = peer->inspection;
+  const rpc::InspectionScope& same = again->inspection;
+  NAKADACHI_CHECK(same.all == scope.all && same.broker == scope.broker &&
+                  same.statements == scope.statements && same.persons == scope.persons &&
+                  same.from_ms == scope.from_ms && same.until_ms == scope.until_ms);
   return 0;
 }

@@ -38,6 +38,8 @@ const std::vector<Direction>& Directions() {
        {"common/base", "common/crypto", "common/merkle", "common/ledger", "common/directory"}},
       {"common/sealing", {"common/base", "common/crypto", "common/directory"}},
       {"common/rpc", {"common/base", "common/crypto"}},
+      {"common/inspection",
+       {"common/base", "common/crypto", "common/ledger", "common/rpc", "common/storage"}},
 
       // Systems talk by gRPC: no server includes another.
       {"server/broker", {"common"}},

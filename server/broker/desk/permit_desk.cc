@@ -134,6 +134,7 @@ void PermitDesk::RecordPermit(const Case& the_case, Permitted permitted) {
   record.set_requester(permit.requester());
   record.set_provider(permit.provider());
   record.set_valid_until_ms(permit.valid_until_ms());
+  record.set_person(permitted.person.data(), permitted.person.size());
 
   v1::Statement statement = NewStatement(the_case);
   *statement.mutable_permit() = std::move(permit);

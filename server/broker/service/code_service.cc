@@ -22,6 +22,13 @@ namespace {
 constexpr int kMaxEntries = 1000;
 constexpr std::chrono::seconds kRelayTimeout(10);
 
+// Juki net has checked the code by its own rule; here only its form matters.
+absl::StatusOr<ResidentCode> ParseRelayed(const std::string& resident_code) {
+  ResidentCodeRule any;
+  any.checked = false;
+  return ResidentCode::Parse(resident_code, "resident_code", any);
+}
+
 // The members' intermediate servers, each reached over one channel. Thread-safe.
 class ExchangeStubs {
  public:
@@ -77,10 +84,7 @@ class Derivation final : public grpc::ServerUnaryReactor {
     const v1::DeriveCodesRequest::Entry& entry = request_->entries(position);
     auto number = AcquisitionNumber::Parse(entry.acquisition_number());
     if (!number.ok()) return number.status();
-    // Juki net has checked the code by its own rule; here only its form matters.
-    ResidentCodeRule any;
-    any.checked = false;
-    auto person = ResidentCode::Parse(entry.resident_code(), "resident_code", any);
+    auto person = ParseRelayed(entry.resident_code());
     if (!person.ok()) return person.status();
     v1::ReceiveCodesRequest::Entry* out = relayed_.add_entries();
     out->set_acquisition_number(number->Reveal());
@@ -131,7 +135,24 @@ class CodeServiceImpl final : public v1::CodeService::CallbackService {
     return derivation;
   }
 
+  grpc::ServerUnaryReactor* DeriveOwnCode(grpc::CallbackServerContext* context,
+                                          const v1::DeriveOwnCodeRequest* request,
+                                          v1::DeriveOwnCodeResponse* response) override {
+    return rpc::Reply(context, Counted(parts_.figures, OwnCode(context, *request, response)));
+  }
+
  private:
+  absl::Status OwnCode(grpc::CallbackServerContext* context,
+                       const v1::DeriveOwnCodeRequest& request,
+                       v1::DeriveOwnCodeResponse* response) const {
+    NAKADACHI_RETURN_IF_ERROR(rpc::RequireRole(context, {rpc::Role::kJuki}).status());
+    NAKADACHI_ASSIGN_OR_RETURN(ResidentCode person, ParseRelayed(request.resident_code()));
+    const RecordManagementCode code =
+        parts_.codes->RecordManagementCodeOf(parts_.codes->Identify(person));
+    response->set_record_management_code(code.data(), code.size());
+    return absl::OkStatus();
+  }
+
   absl::StatusOr<Member> CheckCall(grpc::CallbackServerContext* context,
                                    const v1::DeriveCodesRequest& request) const {
     NAKADACHI_RETURN_IF_ERROR(rpc::RequireRole(context, {rpc::Role::kJuki}).status());

@@ -58,15 +58,22 @@ class LedgerServiceImpl final : public v1::LedgerService::CallbackService {
     if (auto status = Check(context, request->institution()); !status.ok()) {
       return Reject(context, std::move(status));
     }
-    if (request->with_statements() && !with_statements_) {
-      return Reject(context, FieldError(absl::StatusCode::kPermissionDenied, "with_statements",
-                                        "listener", "statements go to the operator only"));
+    if (request->with_statements()) {
+      if (auto status = MayReadStatements(context); !status.ok()) {
+        return Reject(context, std::move(status));
+      }
     }
     return rpc::RunBlocking(parts_.pool, context,
                             [this, request, response] { return Read(*request, *response); });
   }
 
  private:
+  absl::Status MayReadStatements(grpc::CallbackServerContext* context) const {
+    if (with_statements_) return rpc::RequireRole(context, {rpc::Role::kOperator}).status();
+    return FieldError(absl::StatusCode::kPermissionDenied, "with_statements", "listener",
+                      "statements go to the operator only");
+  }
+
   absl::Status Check(grpc::CallbackServerContext* context, const std::string& institution) const {
     NAKADACHI_RETURN_IF_ERROR(
         rpc::RequireRole(context,

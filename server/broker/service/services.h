@@ -8,11 +8,13 @@
 
 #include "common/base/clock.h"
 #include "common/directory/directory.h"
+#include "common/inspection/inspection_desk.h"
 #include "common/ledger/ledger.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/work_pool.h"
 #include "server/broker/desk/directory_desk.h"
 #include "server/broker/desk/figures.h"
+#include "server/broker/desk/own_records_desk.h"
 #include "server/broker/desk/permit_desk.h"
 #include "server/broker/desk/report_desk.h"
 #include "server/broker/model/code_deriver.h"
@@ -29,6 +31,8 @@ struct ServiceParts {
   PermitDesk* permits = nullptr;
   ReportDesk* reports = nullptr;
   DirectoryDesk* changes = nullptr;
+  inspection::InspectionDesk* inspections = nullptr;
+  OwnRecordsDesk* own_records = nullptr;
   const Directory* directory = nullptr;
   const CodeDeriver* codes = nullptr;
   ledger::Ledger* ledger = nullptr;
@@ -36,8 +40,9 @@ struct ServiceParts {
   Figures* figures = nullptr;
   Clock* clock = nullptr;
   rpc::WorkPool* pool = nullptr;
-  rpc::TlsMaterial client_tls;  // to speak to intermediate servers
-  std::string vkey;             // C2SP verifier key of the broker's signing key
+  rpc::WorkPool* inspection_pool = nullptr;  // so that who reads for long keeps nobody waiting
+  rpc::TlsMaterial client_tls;               // to speak to intermediate servers
+  std::string vkey;                          // C2SP verifier key of the broker's signing key
   int64_t started_ms = 0;
 };
 
@@ -47,8 +52,13 @@ std::unique_ptr<grpc::Service> MakePermitService(const ServiceParts& parts);
 std::unique_ptr<grpc::Service> MakeCodeService(const ServiceParts& parts);
 // Operator listener. Peers: operators.
 std::unique_ptr<grpc::Service> MakeOperatorService(const ServiceParts& parts);
-// Members and inspectors see checkpoints, proofs and commitments; statements only where
-// `with_statements`, on the operator's listener.
+// Network listener. Peers: inspectors.
+std::unique_ptr<grpc::Service> MakeInspectionService(const ServiceParts& parts);
+// Network listener. Peers: portals at which persons see their own records.
+std::unique_ptr<grpc::Service> MakeOwnRecordsService(const ServiceParts& parts);
+// Members and inspectors see checkpoints, proofs and commitments; the operator sees
+// statements where `with_statements`, on its own listener. An inspector's way to them is an
+// inspection, which is recorded.
 std::unique_ptr<grpc::Service> MakeLedgerService(const ServiceParts& parts, bool with_statements);
 
 }  // namespace nakadachi::broker

@@ -91,6 +91,8 @@ absl::StatusOr<std::unique_ptr<BrokerStore>> BrokerStore::Open(const StoreOption
   return std::unique_ptr<BrokerStore>(new BrokerStore(std::move(database)));
 }
 
+int BrokerStore::access_family() const { return kMeta; }
+
 absl::StatusOr<std::optional<uint64_t>> BrokerStore::FindDecision(
     const Hash& query_commitment) const {
   return GetU64(*database_, kDecisions, AsView(query_commitment));
@@ -125,6 +127,12 @@ void BrokerStore::PutHalf(absl::string_view permit_commitment, const Hash& half_
                           const v1::Recorded& half, storage::Batch& batch) {
   batch.Put(kHalves, absl::StrCat(permit_commitment, AsView(half_commitment)),
             half.SerializeAsString());
+}
+
+absl::StatusOr<std::optional<v1::Recorded>> BrokerStore::FindHalf(
+    absl::string_view permit_commitment, absl::string_view half_commitment) const {
+  return GetMessage<v1::Recorded>(*database_, kHalves,
+                                  absl::StrCat(permit_commitment, half_commitment));
 }
 
 void BrokerStore::UpdatePermit(absl::string_view permit_commitment,

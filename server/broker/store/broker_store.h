@@ -35,6 +35,8 @@ class BrokerStore {
 
   ledger::LedgerStore& ledger_store() { return *ledger_store_; }
   storage::Database& database() { return *database_; }
+  // The family of the access log (common/inspection).
+  int access_family() const;
 
   // The leaf of the Permit or Refusal that answers a proven query.
   absl::StatusOr<std::optional<uint64_t>> FindDecision(const Hash& query_commitment) const;
@@ -53,6 +55,9 @@ class BrokerStore {
   // Whatever a party reported of a permit, also what contradicts its record.
   void PutHalf(absl::string_view permit_commitment, const Hash& half_commitment,
                const v1::Recorded& half, storage::Batch& batch);
+  // A half as it was reported.
+  absl::StatusOr<std::optional<v1::Recorded>> FindHalf(absl::string_view permit_commitment,
+                                                       absl::string_view half_commitment) const;
   void UpdatePermit(absl::string_view permit_commitment, const stored::v1::PermitRecord& record,
                     storage::Batch& batch);
   // The permit has both halves.

@@ -60,6 +60,15 @@ absl::StatusOr<v1::RegisterResidentsResponse> ResidentDesk::Register(
   return response;
 }
 
+absl::StatusOr<ResidentCode> ResidentDesk::Find(const IndividualNumber& number) {
+  JukiStore::Round round(*store_);
+  NAKADACHI_ASSIGN_OR_RETURN(std::optional<Holding> holding,
+                             FindHolding(store_->PersonKey(number), round));
+  if (holding) return std::move(holding->code);
+  return FieldError(absl::StatusCode::kNotFound, "individual_number", "unknown-individual-number",
+                    "is registered with no municipality");
+}
+
 absl::Status ResidentDesk::RegisterOne(const LocalGovernmentCode& municipality,
                                        const v1::RegisterResidentsRequest::Entry& entry,
                                        JukiStore::Round& round) {

@@ -24,6 +24,9 @@ class ResidentDesk {
   absl::StatusOr<v1::RegisterResidentsResponse> Register(
       const LocalGovernmentCode& municipality, const v1::RegisterResidentsRequest& request);
 
+  // Whose individual number it is. NOT_FOUND, rule "unknown-individual-number".
+  absl::StatusOr<ResidentCode> Find(const IndividualNumber& number);
+
  private:
   absl::Status RegisterOne(const LocalGovernmentCode& municipality,
                            const v1::RegisterResidentsRequest::Entry& entry,

@@ -87,6 +87,49 @@ class Relay final : public grpc::ServerUnaryReactor {
   v1::DeriveCodesResponse answers_;
 };
 
+// A portal's call for a person: looks up on the pool, waits for the broker on no thread. Deletes
+// itself when gRPC is done with it.
+class OwnCode final : public grpc::ServerUnaryReactor {
+ public:
+  OwnCode(const ServiceParts& parts, v1::CodeService::Stub* broker,
+          grpc::CallbackServerContext* server, const v1::FindOwnCodeRequest* request,
+          v1::FindOwnCodeResponse* response)
+      : parts_(parts), broker_(broker), request_(request), response_(response) {
+    client_.set_deadline(
+        std::min(server->deadline(), std::chrono::system_clock::now() + kRelayTimeout));
+  }
+
+  void Start() {
+    if (!parts_.pool->Submit([this] { Ask(); })) Finish(rpc::ToGrpc(Busy()));
+  }
+  void OnCancel() override { client_.TryCancel(); }
+  void OnDone() override { delete this; }
+
+ private:
+  void Ask() {
+    const auto number = IndividualNumber::Parse(request_->individual_number());
+    if (!number.ok()) return Finish(rpc::ToGrpc(number.status()));
+    const auto person = parts_.residents->Find(*number);
+    if (!person.ok()) return Finish(rpc::ToGrpc(person.status()));
+    relayed_.set_resident_code(person->Reveal());
+    broker_->async()->DeriveOwnCode(&client_, &relayed_, &answer_,
+                                    [this](const grpc::Status& status) { Answer(status); });
+  }
+
+  void Answer(const grpc::Status& status) {
+    response_->set_record_management_code(answer_.record_management_code());
+    Finish(status.ok() ? status : rpc::ToGrpc(rpc::FromGrpc(status)));
+  }
+
+  const ServiceParts& parts_;
+  v1::CodeService::Stub* const broker_;
+  const v1::FindOwnCodeRequest* const request_;
+  v1::FindOwnCodeResponse* const response_;
+  grpc::ClientContext client_;
+  v1::DeriveOwnCodeRequest relayed_;
+  v1::DeriveOwnCodeResponse answer_;
+};
+
 class JukiServiceImpl final : public v1::JukiService::CallbackService {
  public:
   explicit JukiServiceImpl(const ServiceParts& parts)
@@ -115,6 +158,16 @@ class JukiServiceImpl final : public v1::JukiService::CallbackService {
         new Relay(parts_, broker_.get(), *std::move(institution), context, request, response);
     relay->Start();
     return relay;
+  }
+
+  grpc::ServerUnaryReactor* FindOwnCode(grpc::CallbackServerContext* context,
+                                        const v1::FindOwnCodeRequest* request,
+                                        v1::FindOwnCodeResponse* response) override {
+    auto peer = rpc::RequireRole(context, {rpc::Role::kPortal});
+    if (!peer.ok()) return rpc::Reply(context, peer.status());
+    auto* call = new OwnCode(parts_, broker_.get(), context, request, response);
+    call->Start();
+    return call;
   }
 
   grpc::ServerUnaryReactor* GetJukiStatus(grpc::CallbackServerContext* context,

@@ -14,7 +14,7 @@ LocalGovernmentCode Code(const char* text) { return LocalGovernmentCode::Parse(t
 
 TEST(Peer, RolesHaveNamesBothWays) {
   for (Role role : {Role::kBroker, Role::kJuki, Role::kIntermediate, Role::kOffice, Role::kOperator,
-                    Role::kStaff, Role::kInspector}) {
+                    Role::kStaff, Role::kInspector, Role::kPortal}) {
     const auto parsed = ParseRole(RoleName(role));
     ASSERT_TRUE(parsed.ok()) << RoleName(role);
     EXPECT_EQ(*parsed, role);
@@ -47,6 +47,35 @@ TEST(Peer, UrisComeBackAsTheyWere) {
   EXPECT_EQ(PeerUris(*parsed), uris);
 }
 
+TEST(Peer, AnInspectorsScopeComesBackAsItWas) {
+  const std::vector<std::string> uris = {"nakadachi:role:inspector",
+                                         "nakadachi:institution:072028",
+                                         "nakadachi:staff:i-3",
+                                         "nakadachi:inspect:broker",
+                                         "nakadachi:inspect:statements",
+                                         "nakadachi:inspect:from:1711897200000",
+                                         "nakadachi:inspect:until:1743433200000"};
+  const auto peer = ParsePeer(uris);
+  ASSERT_TRUE(peer.ok()) << peer.status();
+  EXPECT_EQ(peer->staff_pseudonym, "i-3");
+  EXPECT_FALSE(peer->inspection.all);
+  EXPECT_TRUE(peer->inspection.broker);
+  EXPECT_TRUE(peer->inspection.statements);
+  EXPECT_FALSE(peer->inspection.persons);
+  EXPECT_EQ(peer->inspection.from_ms, 1'711'897'200'000);
+  EXPECT_EQ(peer->inspection.until_ms, 1'743'433'200'000);
+  EXPECT_EQ(PeerUris(*peer), uris);
+
+  const std::vector<std::string> whole = {"nakadachi:role:inspector", "nakadachi:staff:i-3",
+                                          "nakadachi:inspect:all", "nakadachi:inspect:statements",
+                                          "nakadachi:inspect:persons"};
+  const auto everything = ParsePeer(whole);
+  ASSERT_TRUE(everything.ok()) << everything.status();
+  EXPECT_TRUE(everything->inspection.all);
+  EXPECT_TRUE(everything->inspection.persons);
+  EXPECT_EQ(PeerUris(*everything), whole);
+}
+
 TEST(Peer, MalformedUrisAreRefused) {
   const std::vector<std::vector<std::string>> cases = {
       {},
@@ -66,6 +95,19 @@ TEST(Peer, MalformedUrisAreRefused) {
       {"nakadachi:role:staff", "nakadachi:department:a", "nakadachi:department:b"},
       {"nakadachi:role:office", "nakadachi:staff:a"},
       {"nakadachi:role:operator", "nakadachi:department:a"},
+      {"nakadachi:role:inspector", "nakadachi:department:a"},
+      {"nakadachi:role:staff", "nakadachi:inspect:all"},
+      {"nakadachi:role:operator", "nakadachi:inspect:from:1"},
+      {"nakadachi:role:inspector", "nakadachi:inspect:"},
+      {"nakadachi:role:inspector", "nakadachi:inspect:everything"},
+      {"nakadachi:role:inspector", "nakadachi:inspect:from:"},
+      {"nakadachi:role:inspector", "nakadachi:inspect:from:0"},
+      {"nakadachi:role:inspector", "nakadachi:inspect:from:-1"},
+      {"nakadachi:role:inspector", "nakadachi:inspect:from:+1"},
+      {"nakadachi:role:inspector", "nakadachi:inspect:from: 1"},
+      {"nakadachi:role:inspector", "nakadachi:inspect:from:9999999999999999"},
+      {"nakadachi:role:inspector", "nakadachi:inspect:from:1", "nakadachi:inspect:from:2"},
+      {"nakadachi:role:inspector", "nakadachi:inspect:from:5", "nakadachi:inspect:until:5"},
   };
   for (const auto& uris : cases) {
     const absl::Status status = ParsePeer(uris).status();

@@ -94,8 +94,7 @@ class PlatformTest : public testing::Test {
   }
   // The kinds of the Operation statements in an institution's ledger.
   std::vector<std::string> Operations(int port, const std::string& code) const {
-    auto stub =
-        v1::LedgerService::NewStub(Terminal(port, {Role::kInspector, {City(code)}, "", ""}));
+    auto stub = v1::LedgerService::NewStub(Terminal(port, {Role::kOperator, {City(code)}, "", ""}));
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
     v1::GetEntriesRequest request;

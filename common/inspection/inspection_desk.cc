@@ -1,0 +1,111 @@
+#include "common/inspection/inspection_desk.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "common/base/status.h"
+#include "common/inspection/scope.h"
+#include "common/ledger/checkpoint.h"
+
+namespace nakadachi::inspection {
+namespace {
+
+constexpr char kKind[] = "inspection";
+// Leaves room for the last entry below the largest message of common/rpc.
+constexpr size_t kMaxResponseBytes = 3 << 20;
+
+absl::Status OutOfRange(absl::string_view field, absl::string_view message) {
+  return FieldError(absl::StatusCode::kOutOfRange, field, "range", message);
+}
+
+}  // namespace
+
+absl::StatusOr<v1::OpenInspectionResponse> InspectionDesk::Open(
+    const rpc::Peer& inspector, const v1::OpenInspectionRequest& request) {
+  NAKADACHI_RETURN_IF_ERROR(CheckRequest(request));
+  NAKADACHI_RETURN_IF_ERROR(CheckScope(inspector, request));
+  if (request.first() > parts_.ledger->Head().size) {
+    return OutOfRange("first", "lies behind the ledger");
+  }
+  AccessLog::Access access;
+  access.kind = kKind;
+  access.id = request.inspection_id();
+  access.pseudonym = inspector.staff_pseudonym;
+  access.request = request.SerializeAsString();
+  access.detail = Describe(request);
+  NAKADACHI_ASSIGN_OR_RETURN(stored::v1::Access recorded, parts_.log->Record(access));
+  v1::OpenInspectionResponse response;
+  *response.mutable_inspection() = std::move(*recorded.mutable_operation());
+  return response;
+}
+
+absl::StatusOr<v1::ReadInspectionResponse> InspectionDesk::Read(
+    const rpc::Peer& inspector, const v1::ReadInspectionRequest& request) const {
+  if (request.inspection_id().size() != kIdBytes) {
+    return InvalidField("inspection_id", "length", "must have 16 bytes");
+  }
+  if (request.limit() > kMaxEntries) {
+    return InvalidField("limit", "range", "more than 1,024 entries");
+  }
+  NAKADACHI_ASSIGN_OR_RETURN(std::optional<stored::v1::Access> access,
+                             parts_.log->Find(kKind, request.inspection_id()));
+  if (!access || !access->has_operation() || access->pseudonym() != inspector.staff_pseudonym) {
+    return FieldError(absl::StatusCode::kNotFound, "inspection_id", "unknown-inspection",
+                      "no inspection of this inspector has been opened under it");
+  }
+  v1::OpenInspectionRequest scope;
+  const auto end = ledger::ParseCheckpoint(access->operation().checkpoint());
+  if (!end.ok() || !scope.ParseFromString(access->request())) {
+    return FieldError(absl::StatusCode::kDataLoss, "inspection", "stored-format", "cannot be read");
+  }
+  NAKADACHI_RETURN_IF_ERROR(CheckScope(inspector, scope));
+  const uint64_t size = end->checkpoint.size;
+  if (request.start() < scope.first() || request.start() >= size) {
+    return OutOfRange("start", "is not among the entries of the inspection");
+  }
+  const uint64_t limit = request.limit() == 0 ? kMaxEntries : request.limit();
+
+  v1::ReadInspectionResponse response;
+  response.set_start(request.start());
+  size_t bytes = 0;
+  absl::Status filled;
+  NAKADACHI_RETURN_IF_ERROR(parts_.store->ReadEntries(
+      request.start(), request.start() + std::min(limit, size - request.start()),
+      [&](uint64_t, ledger::StoredEntry entry) {
+        bytes += entry.statement.size() + 128;
+        if (response.entries_size() > 0 && bytes > kMaxResponseBytes) return false;
+        filled = Fill(scope, std::move(entry), response.add_entries());
+        return filled.ok();
+      }));
+  NAKADACHI_RETURN_IF_ERROR(filled);
+  return response;
+}
+
+absl::Status InspectionDesk::Fill(const v1::OpenInspectionRequest& scope, ledger::StoredEntry entry,
+                                  v1::InspectedEntry* out) const {
+  out->set_commitment(std::string(AsView(entry.commitment)));
+  if (entry.salt.empty()) {
+    out->set_body(v1::InspectedEntry::ERASED);
+    return absl::OkStatus();
+  }
+  v1::Statement statement;
+  if (!statement.ParseFromString(entry.statement)) {
+    return FieldError(absl::StatusCode::kDataLoss, "statement", "statement-format",
+                      "a recorded statement cannot be read");
+  }
+  if (!IsGiven(scope, statement)) {
+    out->set_body(v1::InspectedEntry::OUT_OF_SCOPE);
+    return absl::OkStatus();
+  }
+  out->set_body(v1::InspectedEntry::GIVEN);
+  out->set_salt(std::move(entry.salt));
+  out->set_statement(std::move(entry.statement));
+  if (!scope.persons() || !statement.has_permit() || parts_.person_of == nullptr) {
+    return absl::OkStatus();
+  }
+  NAKADACHI_ASSIGN_OR_RETURN(*out->mutable_person(), parts_.person_of(entry.commitment));
+  return absl::OkStatus();
+}
+
+}  // namespace nakadachi::inspection
