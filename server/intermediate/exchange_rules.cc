@@ -261,6 +261,10 @@ std::string Reason(const absl::Status& status) {
   return absl::StrCat(at.field, " [", at.rule, "]");
 }
 
+bool IsDiskFull(const absl::Status& status) {
+  return absl::IsResourceExhausted(status) && GetFieldRule(status).rule == "disk-full";
+}
+
 bool MayRetry(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kCancelled:

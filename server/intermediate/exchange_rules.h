@@ -55,6 +55,8 @@ std::string Reason(const absl::Status& status);
 
 // True where asking again later may help: the other end was not reached, is busy or has failed.
 bool MayRetry(const absl::Status& status);
+// Likewise, but perhaps not for a long time.
+bool IsDiskFull(const absl::Status& status);
 
 }  // namespace nakadachi::intermediate
 

@@ -78,6 +78,11 @@ std::vector<Exchange::Waiter> InFlight::LetAllGo() {
   return waiters;
 }
 
+std::vector<Exchange::Waiter> InFlight::TakeWaiters(Exchange& exchange) {
+  absl::MutexLock lock(&mutex_);
+  return std::exchange(exchange.waiters_, {});
+}
+
 void InFlight::Pause(const Ref& exchange, absl::Duration pause, Timer& timer, Timer::Task next) {
   absl::MutexLock lock(&mutex_);
   exchange->retry_ = timer.After(pause, [this, exchange, next = std::move(next)]() mutable {

@@ -61,6 +61,8 @@ class InFlight {
   // Ends a claim; the caller answers the waiters.
   std::vector<Exchange::Waiter> LetGo(const Exchange& exchange);
   std::vector<Exchange::Waiter> LetAllGo();
+  // Those who wait by now, for an answer that comes before the end of the claim.
+  std::vector<Exchange::Waiter> TakeWaiters(Exchange& exchange);
 
   // Goes on with `next` after a pause, unless TakePaused comes before.
   void Pause(const Ref& exchange, absl::Duration pause, Timer& timer, Timer::Task next);

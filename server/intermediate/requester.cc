@@ -111,6 +111,7 @@ class RequesterImpl final : public Requester {
 
   // Later.
   void Pause(const Ref& exchange);
+  void Pause(const Ref& exchange, absl::string_view where, const absl::Status& why);
   void ResumeSome();
 
   const RequesterParts parts_;
@@ -272,7 +273,7 @@ void RequesterImpl::AskBroker(const Ref& exchange) {
 
 void RequesterImpl::OnDecision(const Ref& exchange, absl::StatusOr<v1::Recorded> decision) {
   if (!decision.ok()) {
-    if (MayRetry(decision.status())) return Pause(exchange);
+    if (MayRetry(decision.status())) return Pause(exchange, "broker", decision.status());
     return Refuse(exchange, v1::REFUSED_BY_BROKER, v1::REFUSAL_REASON_UNSPECIFIED,
                   Reason(decision.status()));
   }
@@ -325,7 +326,7 @@ void RequesterImpl::PresentPermit(const Ref& exchange) {
 
 void RequesterImpl::OnProvision(const Ref& exchange, absl::StatusOr<v1::ProvideResponse> response) {
   if (!response.ok()) {
-    if (MayRetry(response.status())) return Pause(exchange);
+    if (MayRetry(response.status())) return Pause(exchange, "provider", response.status());
     return Refuse(exchange, v1::REFUSED_BY_PROVIDER, v1::REFUSAL_REASON_UNSPECIFIED,
                   Reason(response.status()));
   }
@@ -398,7 +399,8 @@ void RequesterImpl::OnReceipt(const Ref& exchange,
     parts_.outbox->Wake();
   }
   if (exchange->receipt.has_value()) return EndDelivery(exchange, std::move(receipt));
-  if (!recorded) return Pause(exchange);  // the provider keeps its answer ready
+  // The provider keeps its answer ready.
+  if (!recorded) return Pause(exchange, "receipt", receipt.status());
   Answered(exchange);
 }
 
@@ -554,6 +556,17 @@ void RequesterImpl::Pause(const Ref& exchange) {
   }
   in_flight_.Pause(exchange, PauseAfter(exchange->failures, *platform_.random), timer_,
                    [this, exchange] { Ask(exchange); });
+}
+
+// A full disk may stay full for long: nobody is left waiting for it.
+void RequesterImpl::Pause(const Ref& exchange, absl::string_view where, const absl::Status& why) {
+  if (IsDiskFull(why)) {
+    for (Exchange::Waiter& waiter : in_flight_.TakeWaiters(*exchange)) {
+      waiter.done(FieldError(absl::StatusCode::kResourceExhausted, where, "disk-full",
+                             "no space on a disk; the query stays open and goes on"));
+    }
+  }
+  Pause(exchange);
 }
 
 // Asks again if the directory has news; gives up if the broker has none.

@@ -35,8 +35,10 @@ class Requester {
 
   // `done` once the exchange is final, awaits review, or is refused. Errors (nothing recorded):
   // INVALID_ARGUMENT with the field; NOT_FOUND "no-linkage-code"; FAILED_PRECONDITION
-  // "request-id-reused"; RESOURCE_EXHAUSTED "too-many". UNAVAILABLE at a shutdown: the exchange
-  // goes on once opened again.
+  // "request-id-reused"; RESOURCE_EXHAUSTED "too-many", or "disk-full" of the field "storage".
+  // Errors after which the exchange goes on, to be asked for under the same id: UNAVAILABLE at a
+  // shutdown; RESOURCE_EXHAUSTED "disk-full" of the field "broker", "provider" or "receipt": who
+  // has no space.
   virtual void Query(const v1::QueryRequest& request, Answer<v1::QueryResponse> done) = 0;
   // NOT_FOUND "request-id".
   virtual absl::StatusOr<v1::QueryResponse> GetExchange(const std::string& request_id) = 0;

@@ -3,6 +3,7 @@
 
 #include <thread>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "tests/server/intermediate/exchange_fixture.h"
 
@@ -123,6 +124,27 @@ TEST_F(RequesterTest, AsksAgainWhileOthersCannotBeReached) {
   EXPECT_EQ(provider_.asked, 3);
   EXPECT_EQ(Queries().size(), 1u);
   EXPECT_EQ(CountOf(broker_ledger_, v1::Statement::kPermit), 1u);
+}
+
+TEST_F(RequesterTest, NobodyWaitsForAnothersFullDisk) {
+  const auto full = [] {
+    return FieldError(absl::StatusCode::kResourceExhausted, "storage", "disk-full", "their words");
+  };
+  for (const char* field : {"broker", "provider"}) {
+    SCOPED_TRACE(field);
+    (field == std::string("broker") ? broker_.next_errors : provider_.next_errors) = {full()};
+    const v1::QueryRequest question = Question();
+    const auto refused = Ask(question);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
+    EXPECT_EQ(GetFieldRule(refused.status()).field, field);
+    EXPECT_EQ(GetFieldRule(refused.status()).rule, "disk-full");
+    EXPECT_FALSE(absl::StrContains(refused.status().message(), "their words"));
+    const auto answer = Ask(question);
+    ASSERT_TRUE(answer.ok()) << answer.status();
+    EXPECT_EQ(answer->outcome(), v1::PROVIDED);
+  }
+  EXPECT_EQ(Queries().size(), 2u);
 }
 
 // ---- What is asked
