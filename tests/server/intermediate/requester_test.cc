@@ -130,10 +130,11 @@ TEST_F(RequesterTest, NobodyWaitsForAnothersFullDisk) {
   const auto full = [] {
     return FieldError(absl::StatusCode::kResourceExhausted, "storage", "disk-full", "their words");
   };
+  int id = 0;
   for (const char* field : {"broker", "provider"}) {
     SCOPED_TRACE(field);
     (field == std::string("broker") ? broker_.next_errors : provider_.next_errors) = {full()};
-    const v1::QueryRequest question = Question();
+    const v1::QueryRequest question = Question(++id);
     const auto refused = Ask(question);
     ASSERT_FALSE(refused.ok());
     EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
