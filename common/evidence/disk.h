@@ -21,6 +21,8 @@ class Disk {
   virtual ~Disk() = default;
   // Gives `path` this content, whole or not at all; folders are made as needed. Not yet durable.
   virtual absl::Status Write(const std::string& path, absl::string_view content) = 0;
+  // The same, durable on return: after a loss of power the file has its old or its new content.
+  virtual absl::Status WriteDurably(const std::string& path, absl::string_view content) = 0;
   // What was written is durable on return, also under its names.
   virtual absl::Status Sync() = 0;
   // It is no error where there is no such file.

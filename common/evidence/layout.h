@@ -53,6 +53,9 @@ struct Body {
   BodyState state = BodyState::kAbsent;
   absl::string_view salt;       // 32 bytes where present
   absl::string_view statement;  // not empty where present
+  // A permit's record-management code, 16 bytes, where the broker told it to this reader; else
+  // empty. Only present bodies have one, and no proof covers it.
+  absl::string_view person;
 };
 
 // tile/entries/<N>: the commitments of up to 256 entries. Movable; a moved-to bundle is whole.

@@ -35,7 +35,8 @@ enum class StructureKind {
   kChangedBody,       // salt and statement of `index` do not fit its commitment
   kForeignStatement,  // the statement of `index` cannot be read, or names another author
   kTwoHistories,      // two signed checkpoints that are no states of one history
-  kSignature,         // no key of the author that was valid then has signed a checkpoint
+  kForeignKey,        // no key of the author has signed a checkpoint
+  kRevokedKey,        // the key that signed it was revoked then, or out of its validity
   kForeignOrigin,     // a checkpoint of another log
   kClockMovedBack,    // a longer checkpoint bears an earlier time
 };
@@ -110,6 +111,8 @@ struct StructureReport {
   uint64_t absent = 0;
   uint64_t directory_statements = 0;  // applied, in the broker's log
   uint64_t checkpoints = 0;           // that were checked, the newest among them
+  std::string root;                   // recomputed from the entries, 32 bytes
+  std::string verifier_key;           // C2SP, that signed the newest; empty where none did
   std::string checkpoint;             // the newest note
   int64_t checkpoint_ms = 0;
 };

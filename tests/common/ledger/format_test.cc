@@ -7,6 +7,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "common/evidence/bundle.h"
+#include "common/evidence/layout.h"
 #include "common/sealing/sealed_code.h"
 #include "nakadachi/v1/vaccination.pb.h"
 #include "tests/common/ledger/ledger_fixture.h"
@@ -245,6 +247,85 @@ TEST_F(FormatTest, Export) {
   }
   Expect("tile_0_000_p_3", tile);
   Expect("tile_entries_000_p_3", entries);
+}
+
+TEST_F(FormatTest, ExportedBodies) {
+  using evidence::BodyState;
+  const evidence::Body present{BodyState::kPresent, Example("salt"), Example("statement"), {}};
+  std::string bodies;
+  evidence::StatementBundle::Add({BodyState::kErased, {}, {}, {}}, &bodies);
+  evidence::StatementBundle::Add({BodyState::kWithheld, {}, {}, {}}, &bodies);
+  evidence::StatementBundle::Add(present, &bodies);
+  Expect("statements_000_p_3", bodies);
+  evidence::Body with_code = present;
+  with_code.person = Example("record_management_code");
+  std::string body;
+  evidence::StatementBundle::Add(with_code, &body);
+  Expect("body_with_code", body);
+  Expect("kept_name", evidence::KeptName(3, Example("checkpoint")));
+}
+
+// The broker's two statements, each with its proof under a checkpoint over both.
+std::vector<v1::Recorded> DirectoryOf(const Ed25519PrivateKey& broker,
+                                      const v1::PublicKeys& broker_keys,
+                                      const v1::PublicKeys& member_keys) {
+  v1::Statement founded;
+  founded.set_author("broker");
+  founded.set_time_ms(kTimeMs - 2000);
+  founded.mutable_directory()->set_sequence(1);
+  v1::NetworkFounded* const network = founded.mutable_directory()->mutable_network_founded();
+  network->set_network_name("example");
+  *network->mutable_broker_keys() = broker_keys;
+  v1::Statement joined;
+  joined.set_author("broker");
+  joined.set_time_ms(kTimeMs - 1000);
+  joined.mutable_directory()->set_sequence(2);
+  v1::MemberJoined* const member = joined.mutable_directory()->mutable_member_joined();
+  member->set_code("072028");
+  member->set_name("会津若松市");
+  member->set_category("municipality");
+  *member->mutable_keys() = member_keys;
+
+  std::vector<v1::Recorded> recorded(2);
+  std::vector<Hash> leaves;
+  for (size_t i = 0; i < recorded.size(); ++i) {
+    recorded[i].set_statement((i == 0 ? founded : joined).SerializeAsString());
+    recorded[i].set_salt(std::string(32, static_cast<char>('0' + i)));
+    recorded[i].set_leaf_index(i);
+    leaves.push_back(merkle::LeafHash(AsView(Commit(recorded[i].salt(), recorded[i].statement()))));
+  }
+  const std::string note = SignCheckpoint(
+      {Origin(Author::Broker()), 2, merkle::RootOfLeaves(leaves), kTimeMs - 1000}, broker);
+  for (size_t i = 0; i < recorded.size(); ++i) {
+    recorded[i].add_path(ToString(leaves[1 - i]));
+    recorded[i].set_checkpoint(note);
+  }
+  return recorded;
+}
+
+TEST_F(FormatTest, Bundle) {
+  const Ed25519PrivateKey broker =
+      Ed25519PrivateKey::FromSeed(Secret(Example("bundle_broker_seed"))).value();
+  Expect("bundle_broker_key", ToString(broker.public_key()));
+  v1::PublicKeys broker_keys;
+  broker_keys.set_signing_key(ToString(broker.public_key()));
+  broker_keys.set_sealing_key(Example("broker_sealing_key"));
+  broker_keys.set_valid_from_ms(kTimeMs - 2000);
+  v1::PublicKeys member_keys;
+  member_keys.set_signing_key(Example("signing_key"));
+  member_keys.set_sealing_key(Example("provider_sealing_key"));
+  member_keys.set_valid_from_ms(kTimeMs - 1000);
+  v1::Recorded record;
+  ASSERT_TRUE(record.ParseFromString(Example("recorded")));
+  Expect("bundle", evidence::EncodeBundle(record, DirectoryOf(broker, broker_keys, member_keys)));
+
+  const absl::StatusOr<evidence::VerifiedBundle> verified =
+      evidence::VerifyBundle(Example("bundle"), broker.public_key());
+  ASSERT_TRUE(verified.ok()) << verified.status();
+  EXPECT_EQ(verified->record.commitment, HashOf("commitment"));
+  EXPECT_EQ(verified->verifier_key, Example("verifier_key"));
+  EXPECT_EQ(verified->root, HashOf("root"));
+  EXPECT_EQ(verified->directory_size, 2u);
 }
 
 }  // namespace

@@ -1,0 +1,204 @@
+#include "common/evidence/log_reader.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/types/span.h"
+#include "common/base/check.h"
+#include "common/base/status.h"
+#include "common/evidence/disk.h"
+#include "common/ledger/tree_edge.h"
+#include "common/merkle/merkle.h"
+
+namespace nakadachi::evidence {
+namespace {
+
+constexpr size_t kMaxNoteBytes = 128 << 10;
+constexpr size_t kMaxKeyBytes = 1 << 20;
+constexpr size_t kMaxTileBytes = 32 * kWidth;
+constexpr size_t kMaxEntriesBytes = 34 * kWidth;
+constexpr size_t kMaxStatementsBytes = size_t{256} << 20;
+
+absl::Status LengthError(absl::string_view message) {
+  return FieldError(absl::StatusCode::kDataLoss, "", "length", message);
+}
+
+// The same error as damage of an export.
+absl::Status AsDataLoss(const absl::Status& status) {
+  const FieldRule rule = GetFieldRule(status);
+  return FieldError(absl::StatusCode::kDataLoss, "", rule.rule, "is not of its format");
+}
+
+absl::Status NoBody(BodyState state) {
+  const absl::string_view rule = state == BodyState::kErased     ? "erased"
+                                 : state == BodyState::kWithheld ? "withheld"
+                                                                 : "absent";
+  return FieldError(absl::StatusCode::kNotFound, "leaf_index", rule,
+                    "the export does not hold this statement");
+}
+
+// "<decimal>-<8 hex digits>"; temporary files are none.
+bool IsKeptName(absl::string_view name) {
+  const size_t dash = name.find('-');
+  return dash != absl::string_view::npos && dash > 0 && name.size() == dash + 9 &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return absl::ascii_isxdigit(static_cast<unsigned char>(c)) || c == '-';
+         });
+}
+
+}  // namespace
+
+absl::Status HashTile::Parse(std::string bytes, uint64_t width) {
+  bytes_ = std::move(bytes);
+  if (bytes_.size() == 32 * width) return absl::OkStatus();
+  return LengthError(absl::StrCat("does not hold ", width, " hashes"));
+}
+
+Hash HashTile::hash(size_t i) const {
+  Hash hash;
+  std::copy_n(view(i).begin(), hash.size(), hash.begin());
+  return hash;
+}
+
+std::string HashTile::TakeBuffer() { return std::exchange(bytes_, std::string()); }
+
+absl::Status LogReader::FileError(const std::string& name, const absl::Status& status) const {
+  if (status.ok()) return status;
+  const FieldRule rule = GetFieldRule(status);
+  std::string file = absl::StrCat(label_, "/", name);
+  absl::string_view message = status.message();
+  if (absl::StartsWith(rule.field, "byte ")) absl::StrAppend(&file, ", ", rule.field);
+  absl::ConsumePrefix(&message, absl::StrCat(rule.field, ": "));
+  absl::ConsumeSuffix(&message, absl::StrCat(" [", rule.rule, "]"));
+  return FieldError(status.code(), file, rule.rule, message);
+}
+
+absl::StatusOr<LogReader> LogReader::Open(const std::string& folder) {
+  LogReader reader;
+  reader.folder_ = folder;
+  const std::vector<absl::string_view> parts = absl::StrSplit(folder, '/', absl::SkipEmpty());
+  reader.label_ = parts.empty() ? folder : std::string(parts.back());
+
+  FoundCheckpoint& found = reader.checkpoint_;
+  NAKADACHI_ASSIGN_OR_RETURN(found, reader.ReadKept(kCheckpointName));
+  absl::StatusOr<Author> author = ledger::AuthorOfOrigin(found.parsed.checkpoint.origin);
+  if (!author.ok()) return reader.FileError(kCheckpointName, AsDataLoss(author.status()));
+  reader.author_ = *std::move(author);
+
+  std::string keys;
+  const absl::Status read = ReadFile(folder + "/" + kKeysName, kMaxKeyBytes, &keys);
+  if (!read.ok() && !absl::IsNotFound(read)) return reader.FileError(kKeysName, read);
+  for (const absl::string_view line : absl::StrSplit(keys, '\n', absl::SkipEmpty())) {
+    absl::StatusOr<ledger::NamedKey> key = ledger::ParseVerifierKey(line);
+    if (!key.ok()) return reader.FileError(kKeysName, AsDataLoss(key.status()));
+    reader.keys_.push_back(*std::move(key));
+  }
+  return reader;
+}
+
+absl::StatusOr<std::vector<std::string>> LogReader::KeptNames() const {
+  absl::StatusOr<std::vector<std::string>> listed = ListFolder(folder_ + "/" + kKeptFolder);
+  if (!listed.ok()) return FileError(kKeptFolder, listed.status());
+  std::vector<std::string> names;
+  for (const std::string& name : *listed) {
+    if (IsKeptName(name)) names.push_back(absl::StrCat(kKeptFolder, "/", name));
+  }
+  return names;
+}
+
+absl::StatusOr<FoundCheckpoint> LogReader::ReadKept(const std::string& name) const {
+  FoundCheckpoint found;
+  found.name = name;
+  const absl::Status read = ReadFile(folder_ + "/" + name, kMaxNoteBytes, &found.note);
+  if (!read.ok()) return FileError(name, read);
+  absl::StatusOr<ledger::SignedCheckpoint> parsed = ledger::ParseCheckpoint(found.note);
+  if (!parsed.ok()) return FileError(name, AsDataLoss(parsed.status()));
+  found.parsed = *std::move(parsed);
+  return found;
+}
+
+absl::Status LogReader::ReadTile(int level, uint64_t index, HashTile* out) const {
+  const FileName name{FileKind::kTile, level, index, WidthOf(size(), level, index)};
+  NAKADACHI_CHECK(name.width > 0);
+  std::string bytes = out->TakeBuffer();
+  absl::Status status = ReadFile(folder_ + "/" + name.ToString(), kMaxTileBytes, &bytes);
+  if (status.ok()) status = out->Parse(std::move(bytes), name.width);
+  return FileError(name.ToString(), status);
+}
+
+absl::Status LogReader::ReadEntries(uint64_t bundle, EntryBundle* out) const {
+  const FileName name{FileKind::kEntries, 0, bundle, WidthOf(size(), 0, bundle)};
+  NAKADACHI_CHECK(name.width > 0);
+  std::string bytes = out->TakeBuffer();
+  absl::Status status = ReadFile(folder_ + "/" + name.ToString(), kMaxEntriesBytes + 34, &bytes);
+  if (status.ok()) status = out->Parse(std::move(bytes));
+  if (status.ok() && out->size() != name.width)
+    status = LengthError(absl::StrCat("holds ", out->size(), " entries instead of ", name.width));
+  return FileError(name.ToString(), status);
+}
+
+absl::Status LogReader::ReadStatements(uint64_t bundle, StatementBundle* out) const {
+  const FileName name{FileKind::kStatements, 0, bundle, WidthOf(size(), 0, bundle)};
+  NAKADACHI_CHECK(name.width > 0);
+  std::string bytes = out->TakeBuffer();
+  absl::Status status = ReadFile(folder_ + "/" + name.ToString(), kMaxStatementsBytes, &bytes);
+  if (status.ok()) status = out->Parse(std::move(bytes));
+  const size_t bodies = out->bodies().size();
+  if (status.ok() && bodies != name.width)
+    status = LengthError(absl::StrCat("holds ", bodies, " bodies instead of ", name.width));
+  return FileError(name.ToString(), status);
+}
+
+absl::Status LogReader::ForEach(uint64_t start, uint64_t end, const Visit& visit) const {
+  NAKADACHI_CHECK(end <= size());
+  EntryBundle entries;
+  StatementBundle statements;
+  for (uint64_t index = start; index < end;) {
+    const uint64_t bundle = index / kWidth;
+    NAKADACHI_RETURN_IF_ERROR(ReadEntries(bundle, &entries));
+    NAKADACHI_RETURN_IF_ERROR(ReadStatements(bundle, &statements));
+    for (; index < end && index / kWidth == bundle; ++index) {
+      const size_t i = index % kWidth;
+      if (!visit(index, entries.commitment(i), statements.bodies()[i])) return absl::OkStatus();
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<v1::Recorded> LogReader::Prove(uint64_t index, uint64_t size,
+                                              const std::string& note) const {
+  NAKADACHI_CHECK(index < size && size <= this->size());
+  v1::Recorded recorded;
+  BodyState state = BodyState::kAbsent;
+  NAKADACHI_RETURN_IF_ERROR(
+      ForEach(index, index + 1, [&](uint64_t, absl::string_view, const Body& body) {
+        state = body.state;
+        recorded.set_salt(std::string(body.salt));
+        recorded.set_statement(std::string(body.statement));
+        return true;
+      }));
+  if (state != BodyState::kPresent) return NoBody(state);
+
+  HashTile tile;
+  std::vector<Hash> below;
+  const auto read = [&](merkle::NodeId node) -> absl::StatusOr<Hash> {
+    const ledger::TilePlace place = ledger::PlaceOf(node);
+    NAKADACHI_RETURN_IF_ERROR(ReadTile(place.tile.level, place.tile.index, &tile));
+    const uint64_t count = uint64_t{1} << place.height;
+    below.clear();
+    for (uint64_t i = 0; i < count; ++i) below.push_back(tile.hash(place.index * count + i));
+    return merkle::RootOfLeaves(below);
+  };
+  NAKADACHI_ASSIGN_OR_RETURN(const std::vector<Hash> path,
+                             merkle::BuildProof(merkle::InclusionProofNodes(index, size), read));
+  for (const Hash& hash : path) recorded.add_path(std::string(AsView(hash)));
+  recorded.set_leaf_index(index);
+  recorded.set_checkpoint(note);
+  return recorded;
+}
+
+}  // namespace nakadachi::evidence
