@@ -19,6 +19,9 @@ constexpr Method kMethods[] = {
     {"/nakadachi.v1.BrokerOperator/ListMembers", true},
     {"/nakadachi.v1.BrokerOperator/GetBrokerStatus", true},
     {"/nakadachi.v1.BrokerOperator/ListUnanswered", true},
+    {"/nakadachi.v1.InspectionService/OpenInspection", true},
+    {"/nakadachi.v1.InspectionService/ReadInspection", true},
+    {"/nakadachi.v1.JukiService/FindOwnCode", true},
     {"/nakadachi.v1.JukiService/RegisterResidents", true},
     {"/nakadachi.v1.JukiService/SubmitAcquisitions", true},
     {"/nakadachi.v1.JukiService/GetJukiStatus", true},
@@ -33,6 +36,8 @@ constexpr Method kMethods[] = {
     {"/nakadachi.v1.MunicipalService/ListReviews", true},
     {"/nakadachi.v1.MunicipalService/DecideReview", true},
     {"/nakadachi.v1.MunicipalService/GetIntermediateStatus", true},
+    {"/nakadachi.v1.OwnRecordsService/ListOwnRecords", true},
+    {"/nakadachi.v1.PermitService/FetchDirectory", true},
     // Streams are not asked again as a whole; their unanswered requests are, by the caller.
     {"/nakadachi.v1.MunicipalService/QueryMany", false},
     {"/nakadachi.v1.MunicipalService/RegisterReplicaStream", false},

@@ -23,6 +23,11 @@ class GrpcJuki final : public JukiConnection {
     return Unary(stub_, "/nakadachi.v1.JukiService/SubmitAcquisitions", policy_,
                  &Stub::SubmitAcquisitions, request);
   }
+  absl::StatusOr<v1::FindOwnCodeResponse> FindOwnCode(
+      const v1::FindOwnCodeRequest& request) override {
+    return Unary(stub_, "/nakadachi.v1.JukiService/FindOwnCode", policy_, &Stub::FindOwnCode,
+                 request);
+  }
   absl::StatusOr<v1::GetJukiStatusResponse> GetStatus() override {
     return Unary(stub_, "/nakadachi.v1.JukiService/GetJukiStatus", policy_, &Stub::GetJukiStatus,
                  v1::GetJukiStatusRequest());

@@ -18,6 +18,9 @@ class JukiConnection {
       const v1::RegisterResidentsRequest& request) = 0;
   virtual absl::StatusOr<v1::SubmitAcquisitionsResponse> SubmitAcquisitions(
       const v1::SubmitAcquisitionsRequest& request) = 0;
+  // For portals.
+  virtual absl::StatusOr<v1::FindOwnCodeResponse> FindOwnCode(
+      const v1::FindOwnCodeRequest& request) = 0;
   virtual absl::StatusOr<v1::GetJukiStatusResponse> GetStatus() = 0;
 };
 

@@ -37,6 +37,8 @@ void AddReplicaCommands(CLI::App& app, Context& context);
 void AddQueryCommands(CLI::App& app, Context& context);
 void AddReviewCommands(CLI::App& app, Context& context);
 void AddLedgerCommands(CLI::App& app, Context& context);
+void AddEvidenceCommands(CLI::App& app, Context& context);
+void AddOwnRecordsCommand(CLI::App& group, Context& context);  // of "evidence"
 void AddStatusCommand(CLI::App& app, Context& context);
 
 }  // namespace nakadachi::cli

@@ -36,6 +36,7 @@ int Main(int argc, char** argv) {
   AddQueryCommands(app, context);
   AddReviewCommands(app, context);
   AddLedgerCommands(app, context);
+  AddEvidenceCommands(app, context);
   AddStatusCommand(app, context);
   try {
     app.parse(argc, argv);

@@ -1,14 +1,11 @@
-#include <termios.h>
-#include <unistd.h>
-
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "client/cli/add_command.h"
 #include "client/cli/person_csv.h"
+#include "client/cli/secret_input.h"
 #include "common/base/status.h"
 #include "common/rpc/status_mapping.h"
 
@@ -41,25 +38,6 @@ struct RegisterOptions {
         "Individual numbers are read from files or standard input only and never printed.");
   }
 };
-
-// Standard input without an echo, where it is a terminal.
-std::string ReadUnseen() {
-  termios before{};
-  const bool terminal = tcgetattr(STDIN_FILENO, &before) == 0;
-  if (terminal) {
-    std::cerr << "Individual number: " << std::flush;
-    termios silent = before;
-    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-  }
-  std::string line;
-  std::getline(std::cin, line);
-  if (terminal) {
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-    std::cerr << "\n";
-  }
-  return std::string(absl::StripSuffix(line, "\r"));
-}
 
 absl::StatusOr<std::vector<PersonRow>> ReadOne(const std::string& addressee_number) {
   const auto addressee = AddresseeNumber::Parse(addressee_number);

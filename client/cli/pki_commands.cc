@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/cli/add_command.h"
+#include "client/cli/period.h"
 #include "common/base/status.h"
 #include "common/rpc/peer.h"
 #include "tools/pki/pki.h"
@@ -56,6 +57,10 @@ struct IssueOptions {
   std::vector<std::string> dns_names;
   std::string department;
   std::string staff;
+  bool statements = false;
+  bool persons = false;
+  std::string from;
+  std::string to;
   int days = 397;
   bool overwrite = false;
   void Declare(CLI::App& command) {
@@ -63,16 +68,23 @@ struct IssueOptions {
     command.add_option("--out", output, "Writes <out>.pem and <out>.key")->required();
     command
         .add_option("--role", role,
-                    "broker, juki, intermediate, office, operator, staff or inspector")
+                    "broker, juki, intermediate, office, operator, staff, inspector or portal")
         ->required();
     command.add_option("--institution", institutions,
-                       "Code that the holder may speak for; may be repeated");
+                       "Code that the holder may speak for, or an inspector inspect (there also "
+                       "broker, or all); may be repeated");
     command.add_option("--trust", trust,
                        "network, terminal or venue (default: terminal for staff, else network)");
     command.add_option("--dns", dns_names,
                        "DNS name of a server (default: by role and institutions)");
     command.add_option("--department", department, "Of a staff member");
-    command.add_option("--staff", staff, "A staff member's pseudonym");
+    command.add_option("--staff", staff, "Pseudonym of a staff member, inspector or portal");
+    command.add_flag("--statements", statements,
+                     "Inspector: may see bodies of statements, not commitments only");
+    command.add_flag("--persons", persons,
+                     "Inspector: may see the broker's record-management codes");
+    command.add_option("--from", from, "Inspector: bodies from this day or time on");
+    command.add_option("--to", to, "Inspector: bodies up to this day (with it) or time");
     command.add_option("--name", name, "Common name (default: last part of --out)");
     command.add_option("--days", days, "Validity in days (default 397)")
         ->check(CLI::Range(1, 3650));
@@ -85,7 +97,10 @@ struct IssueOptions {
         "  nakadachi pki issue /secure/pki --role staff --institution 072028 --department health "
         "--staff s-17 --out staff\n"
         "  nakadachi pki issue /secure/pki --role office --institution 072028 --trust terminal "
-        "--out office");
+        "--out office\n"
+        "  nakadachi pki issue /secure/pki --role inspector --staff i-3 --institution all "
+        "--statements --persons --from 2024-04-01 --to 2025-03-31 --out inspector\n"
+        "  nakadachi pki issue /secure/pki --role portal --staff mynaportal --out portal");
   }
 };
 
@@ -101,17 +116,64 @@ std::vector<std::string> DnsNames(const IssueOptions& options, const rpc::Peer& 
   return names;
 }
 
+// For an inspector "all" and "broker" are institutions too.
+absl::Status AddInstitution(const std::string& text, rpc::Peer* peer) {
+  if (peer->role == rpc::Role::kInspector && text == "all") {
+    peer->inspection.all = true;
+    return absl::OkStatus();
+  }
+  if (peer->role == rpc::Role::kInspector && text == "broker") {
+    peer->inspection.broker = true;
+    return absl::OkStatus();
+  }
+  NAKADACHI_ASSIGN_OR_RETURN(auto code, LocalGovernmentCode::Parse(text, "institution"));
+  peer->institutions.insert(std::move(code));
+  return absl::OkStatus();
+}
+
+absl::Status AddScope(const IssueOptions& options, rpc::Peer* peer) {
+  rpc::InspectionScope& scope = peer->inspection;
+  scope.statements = options.statements;
+  scope.persons = options.persons;
+  if (!options.from.empty()) {
+    NAKADACHI_ASSIGN_OR_RETURN(scope.from_ms, ParseFrom(options.from, "from"));
+  }
+  if (!options.to.empty()) {
+    NAKADACHI_ASSIGN_OR_RETURN(scope.until_ms, ParseUntil(options.to, "to"));
+  }
+  if (scope.until_ms != 0 && scope.until_ms <= scope.from_ms) {
+    return InvalidField("to", "period", "the period ends before it begins");
+  }
+  if (scope.persons && !(scope.statements && (scope.all || scope.broker))) {
+    return InvalidField("persons", "persons", "goes with --statements of the broker's ledger");
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<rpc::Peer> PeerOf(const IssueOptions& options) {
   rpc::Peer peer;
   NAKADACHI_ASSIGN_OR_RETURN(peer.role, rpc::ParseRole(options.role));
+  const bool inspector = peer.role == rpc::Role::kInspector;
+  const bool has_pseudonym =
+      inspector || peer.role == rpc::Role::kStaff || peer.role == rpc::Role::kPortal;
+  if (!options.department.empty() && peer.role != rpc::Role::kStaff) {
+    return InvalidField("role", "staff", "only staff have a department");
+  }
+  if (!options.staff.empty() && !has_pseudonym) {
+    return InvalidField("role", "staff", "only staff, inspectors and portals have a pseudonym");
+  }
+  if (options.staff.empty() && (inspector || peer.role == rpc::Role::kPortal)) {
+    return InvalidField("staff", "missing", "what they do is recorded under a pseudonym");
+  }
   for (const std::string& text : options.institutions) {
-    NAKADACHI_ASSIGN_OR_RETURN(auto code, LocalGovernmentCode::Parse(text, "institution"));
-    peer.institutions.insert(std::move(code));
+    NAKADACHI_RETURN_IF_ERROR(AddInstitution(text, &peer));
   }
-  const bool named = !options.department.empty() || !options.staff.empty();
-  if (named && peer.role != rpc::Role::kStaff) {
-    return InvalidField("role", "staff", "only staff have a department and a pseudonym");
+  const bool scoped =
+      options.statements || options.persons || !options.from.empty() || !options.to.empty();
+  if (scoped && !inspector) {
+    return InvalidField("role", "inspector", "only inspectors have a scope");
   }
+  NAKADACHI_RETURN_IF_ERROR(AddScope(options, &peer));
   peer.department = options.department;
   peer.staff_pseudonym = options.staff;
   return peer;

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "absl/strings/str_cat.h"
+#include "client/cli/ledger_source.h"
 #include "common/base/status.h"
 #include "common/crypto/crypto.h"
 #include "common/rpc/config.h"
@@ -17,6 +18,13 @@ absl::Status Missing(absl::string_view field) {
 }
 
 }  // namespace
+
+absl::StatusOr<std::vector<Ed25519PublicKey>> ParseBrokerKeys(
+    const std::vector<std::string>& vkeys) {
+  NAKADACHI_ASSIGN_OR_RETURN(TrustedKeys trusted, ParseTrustedKeys(vkeys));
+  if (trusted.author.IsBroker()) return std::move(trusted.keys);
+  return InvalidField("vkey", "author", "is not a key of a broker");
+}
 
 std::string ProfilePath(const std::string& given) {
   if (!given.empty()) return given;
@@ -82,6 +90,17 @@ absl::StatusOr<std::unique_ptr<client::BrokerOperatorConnection>> Profile::Broke
                              EndpointOf("broker_operator", config_.broker_operator(), "network_tls",
                                         config_.network_tls()));
   return client::ConnectBrokerOperator(endpoint, policy_);
+}
+
+absl::StatusOr<client::Endpoint> Profile::BrokerNetwork() const {
+  return EndpointOf("broker", config_.broker(), "network_tls", config_.network_tls());
+}
+
+absl::StatusOr<std::vector<Ed25519PublicKey>> Profile::BrokerKeys() const {
+  if (config_.broker_vkey().empty()) return Missing("broker_vkey");
+  auto keys = ParseBrokerKeys({config_.broker_vkey()});
+  if (!keys.ok()) return UnderField("profile.broker_vkey", keys.status());
+  return keys;
 }
 
 absl::StatusOr<std::unique_ptr<client::LedgerConnection>> Profile::Ledger(

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "client/broker_client.h"
@@ -12,12 +13,18 @@
 #include "client/ledger_client.h"
 #include "client/municipal_client.h"
 #include "common/base/ids.h"
+#include "common/crypto/crypto.h"
 #include "nakadachi/v1/config.pb.h"
 
 namespace nakadachi::cli {
 
 // The path given; else NAKADACHI_PROFILE; else ~/.config/nakadachi/profile.json.
 std::string ProfilePath(const std::string& given);
+
+// C2SP verifier keys of a broker, one at least. INVALID_ARGUMENT under "vkey", rules of
+// ledger::ParseVerifierKey, "author" or "missing".
+absl::StatusOr<std::vector<Ed25519PublicKey>> ParseBrokerKeys(
+    const std::vector<std::string>& vkeys);
 
 // Errors of all methods: those of rpc::LoadConfig and rpc::ReadTls, and INVALID_ARGUMENT, rule
 // "missing", for what a command needs and the profile does not say.
@@ -38,6 +45,12 @@ class Profile {
   absl::StatusOr<std::unique_ptr<client::MunicipalConnection>> Intermediate() const;
   absl::StatusOr<std::unique_ptr<client::JukiConnection>> Juki() const;
   absl::StatusOr<std::unique_ptr<client::BrokerOperatorConnection>> Broker() const;
+  // The broker's network listener, for inspectors and portals.
+  absl::StatusOr<client::Endpoint> BrokerNetwork() const;
+  // The broker's founding key, which broker_vkey says. Errors of ParseBrokerKeys under
+  // "profile.broker_vkey".
+  absl::StatusOr<std::vector<Ed25519PublicKey>> BrokerKeys() const;
+  const client::RetryPolicy& policy() const { return policy_; }
   // The broker's operator listener for "broker", else the intermediate server's terminal one.
   absl::StatusOr<std::unique_ptr<client::LedgerConnection>> Ledger(
       const std::string& institution) const;

@@ -138,6 +138,9 @@ class FakeJuki final : public JukiConnection {
     if (forget_one) response.mutable_errors()->RemoveLast();
     return response;
   }
+  absl::StatusOr<v1::FindOwnCodeResponse> FindOwnCode(const v1::FindOwnCodeRequest&) override {
+    return absl::UnimplementedError("");
+  }
   absl::StatusOr<v1::GetJukiStatusResponse> GetStatus() override {
     return absl::UnimplementedError("");
   }

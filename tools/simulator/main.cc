@@ -13,6 +13,7 @@
 #include "common/base/status.h"
 #include "common/rpc/process.h"
 #include "tools/simulator/built_in.h"
+#include "tools/simulator/evidence.h"
 #include "tools/simulator/interruptible.h"
 #include "tools/simulator/network.h"
 #include "tools/simulator/scenario_runner.h"
@@ -42,7 +43,13 @@ std::string BinFolder(const Arguments& arguments) {
   return error ? "." : self.parent_path().string();
 }
 
-void PrintJson(const Account& account, const absl::Status& result) {
+// What --keep leaves beside the network's own files.
+struct Kept {
+  std::string folder;  // empty: nothing
+  ExportedEvidence evidence;
+};
+
+void PrintJson(const Account& account, const absl::Status& result, const Kept& kept) {
   nlohmann::ordered_json json;
   json["ok"] = result.ok();
   if (!result.ok()) json["error"] = std::string(result.message());
@@ -66,6 +73,10 @@ void PrintJson(const Account& account, const absl::Status& result) {
   json["bulk_p99_ms"] = Percentile(account.bulk_ms, 99);
   json["ledgers"] = account.ledger_entries;
   json["elapsed_s"] = account.elapsed_s;
+  if (!kept.folder.empty()) {
+    json["evidence"] = {
+        {"folder", kept.folder}, {"logs", kept.evidence.logs}, {"entries", kept.evidence.entries}};
+  }
   std::cout << json.dump(2) << "\n";
 }
 
@@ -117,14 +128,24 @@ int RunScenario(const Arguments& arguments, const std::string& folder) {
   const auto say = [&](const std::string& line) { narration << line << std::endl; };
   auto runner = ScenarioRunner::Create(*scenario, network->get(), base, say);
   if (!runner.ok()) return Complain(runner.status(), kUnreadable);
-  const absl::Status result = (*runner)->Run();
+  absl::Status result = (*runner)->Run();
+  Kept kept;
+  if (!arguments.keep.empty()) {
+    const auto evidence = KeepEvidence(**network, folder + "/evidence");
+    result.Update(evidence.status());
+    if (evidence.ok()) kept = {folder + "/evidence", *evidence};
+  }
   if (arguments.json) {
-    PrintJson((*runner)->account(), result);
+    PrintJson((*runner)->account(), result, kept);
   } else {
     std::cout << "\n" << Summary((*runner)->account());
     std::cout << "  ledgers and databases    " << options.folder << "/*/data"
               << (arguments.keep.empty() ? " (gone after this; --keep DIR keeps them)" : "")
               << "\n";
+    if (!kept.folder.empty()) {
+      std::cout << "  evidence                 " << kept.folder << " (" << kept.evidence.entries
+                << " entries of " << kept.evidence.logs << " ledgers)\n";
+    }
   }
   if (!result.ok()) return Complain(result, kFailed);
   if (arguments.serve) {
@@ -165,7 +186,10 @@ int main(int argc, char** argv) {
   app.add_flag("--in-process", arguments.in_process,
                "Servers as objects of this process instead of programs");
   app.add_flag("--serve", arguments.serve, "Keep the network up afterwards, until Ctrl-C");
-  app.add_option("--keep", arguments.keep, "Keep everything in this new folder");
+  app.add_option(
+      "--keep", arguments.keep,
+      "Keep everything in this new folder, and in its evidence/ an inspector's export of "
+      "every ledger");
   app.add_option("--bin", arguments.bin, "Folder of the servers' programs (default: beside this)");
   app.add_flag("--json", arguments.json, "Print the account as JSON");
   app.add_flag("--steps", arguments.forms, "Print the forms of a scenario's steps and exit");

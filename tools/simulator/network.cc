@@ -18,6 +18,7 @@
 #include "common/storage/database.h"
 #include "nakadachi/v1/config.pb.h"
 #include "tools/pki/pki.h"
+#include "tools/simulator/evidence.h"
 #include "tools/simulator/server_process.h"
 
 namespace nakadachi::simulator {
@@ -27,6 +28,8 @@ namespace fs = std::filesystem;
 
 constexpr char kBroker[] = "broker";
 constexpr char kJuki[] = "juki";
+constexpr char kInspector[] = "inspector";
+constexpr char kPortal[] = "portal";
 constexpr char kStaffPseudonym[] = "staff-1";
 constexpr char kDepartment[] = "health";
 constexpr absl::Duration kStopLimit = absl::Seconds(5);
@@ -90,6 +93,7 @@ class SimulatedNetwork final : public Network {
 
   absl::Status Crash(const std::string& process) override;
   absl::Status StartAgain(const std::string& process) override;
+  absl::Status StartStopped() override;
   absl::Status Stop(const std::string& process) override;
   std::string ProcessOf(const std::string& name) const override;
   std::vector<std::string> Processes() const override;
@@ -107,6 +111,12 @@ class SimulatedNetwork final : public Network {
 
   std::string ProfilePath(const LocalGovernmentCode& code) const override;
   std::string OperatorProfilePath() const override;
+  std::string InspectorProfilePath() const override;
+  std::string PortalProfilePath() const override;
+  absl::StatusOr<std::string> WriteNetworkProfile(const std::string& name,
+                                                  const rpc::Peer& peer) override;
+  absl::StatusOr<client::Endpoint> BrokerAs(const rpc::Peer& peer) override;
+  const std::string& BrokerVerifierKey() const override { return broker_vkey_; }
   std::string DataFolder(const std::string& process) const override;
 
  private:
@@ -125,6 +135,7 @@ class SimulatedNetwork final : public Network {
   absl::Status BeginBroker();
   absl::Status BeginJuki();
   absl::Status BeginOperator();
+  absl::Status BeginInspection();
   absl::Status ConfigurePlatform(const std::string& platform,
                                  const std::vector<InstitutionSpec>& institutions);
   absl::Status Admit(const Institution& institution);
@@ -140,6 +151,7 @@ class SimulatedNetwork final : public Network {
   std::unique_ptr<Clock> clock_;
   absl::Duration offset_;
   std::string broker_vkey_;
+  int peers_issued_ = 0;
   std::map<std::string, Hosted> hosted_;
   std::map<LocalGovernmentCode, Institution> institutions_;
   std::unique_ptr<client::BrokerOperatorConnection> operator_;
@@ -219,6 +231,7 @@ absl::Status SimulatedNetwork::Begin() {
   NAKADACHI_RETURN_IF_ERROR(BeginBroker());
   NAKADACHI_RETURN_IF_ERROR(BeginOperator());
   NAKADACHI_RETURN_IF_ERROR(BeginJuki());
+  NAKADACHI_RETURN_IF_ERROR(BeginInspection());
   return PublishList(options_.permission_list_csv, absl::InfinitePast());
 }
 
@@ -267,6 +280,38 @@ absl::Status SimulatedNetwork::BeginOperator() {
   profile.mutable_broker_operator()->set_address(address);
   profile.mutable_broker_operator()->set_tls_name(pki::BrokerDnsName());
   return WriteConfig(OperatorProfilePath(), profile);
+}
+
+absl::Status SimulatedNetwork::BeginInspection() {
+  NAKADACHI_RETURN_IF_ERROR(WriteNetworkProfile(kInspector, InspectorOfEverything()).status());
+  rpc::Peer portal;
+  portal.role = rpc::Role::kPortal;
+  portal.staff_pseudonym = "portal-1";
+  return WriteNetworkProfile(kPortal, portal).status();
+}
+
+absl::StatusOr<std::string> SimulatedNetwork::WriteNetworkProfile(const std::string& name,
+                                                                  const rpc::Peer& peer) {
+  NAKADACHI_ASSIGN_OR_RETURN(const auto tls, IssueFor(Path(absl::StrCat("profiles/", name)),
+                                                      pki::Trust::kNetwork, peer, {}));
+  v1::ProfileConfig profile;
+  SetTls(tls, profile.mutable_network_tls());
+  profile.mutable_broker()->set_address(Loopback(hosted_[kBroker].ports["network"]));
+  profile.mutable_broker()->set_tls_name(pki::BrokerDnsName());
+  profile.set_broker_vkey(broker_vkey_);
+  profile.mutable_juki()->set_address(Loopback(hosted_[kJuki].ports["network"]));
+  profile.mutable_juki()->set_tls_name(pki::JukiDnsName());
+  const std::string path = Path(absl::StrCat("profiles/", name, ".json"));
+  NAKADACHI_RETURN_IF_ERROR(WriteConfig(path, profile));
+  return path;
+}
+
+absl::StatusOr<client::Endpoint> SimulatedNetwork::BrokerAs(const rpc::Peer& peer) {
+  const std::string name = absl::StrCat("profiles/peer-", ++peers_issued_);
+  NAKADACHI_ASSIGN_OR_RETURN(const auto tls, IssueFor(Path(name), pki::Trust::kNetwork, peer, {}));
+  NAKADACHI_ASSIGN_OR_RETURN(auto material, Material(tls));
+  return client::Endpoint{Loopback(hosted_[kBroker].ports["network"]), pki::BrokerDnsName(),
+                          std::move(material)};
 }
 
 absl::Status SimulatedNetwork::BeginJuki() {
@@ -446,6 +491,16 @@ absl::Status SimulatedNetwork::Crash(const std::string& process) {
 absl::Status SimulatedNetwork::StartAgain(const std::string& process) {
   NAKADACHI_ASSIGN_OR_RETURN(Hosted * hosted, FindHosted(process));
   return StartHosted(*hosted);
+}
+
+absl::Status SimulatedNetwork::StartStopped() {
+  // Members follow the broker, so it is there first.
+  Hosted& broker = hosted_.at(kBroker);
+  if (!broker.process->running()) NAKADACHI_RETURN_IF_ERROR(StartHosted(broker));
+  for (auto& [name, hosted] : hosted_) {
+    if (!hosted.process->running()) NAKADACHI_RETURN_IF_ERROR(StartHosted(hosted));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status SimulatedNetwork::Stop(const std::string& process) {
@@ -641,6 +696,13 @@ std::string SimulatedNetwork::ProfilePath(const LocalGovernmentCode& code) const
 }
 
 std::string SimulatedNetwork::OperatorProfilePath() const { return Path("profiles/operator.json"); }
+
+std::string SimulatedNetwork::InspectorProfilePath() const {
+  return Path(absl::StrCat("profiles/", kInspector, ".json"));
+}
+std::string SimulatedNetwork::PortalProfilePath() const {
+  return Path(absl::StrCat("profiles/", kPortal, ".json"));
+}
 
 std::string SimulatedNetwork::DataFolder(const std::string& process) const {
   const auto found = hosted_.find(process);

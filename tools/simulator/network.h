@@ -20,11 +20,13 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/broker_client.h"
+#include "client/call.h"
 #include "client/juki_client.h"
 #include "client/ledger_client.h"
 #include "client/municipal_client.h"
 #include "common/base/clock.h"
 #include "common/base/ids.h"
+#include "common/rpc/peer.h"
 
 namespace nakadachi::simulator {
 
@@ -69,6 +71,8 @@ class Network {
   // kill -9 (in-process: the object goes without a shutdown). Start waits until it listens.
   virtual absl::Status Crash(const std::string& process) = 0;
   virtual absl::Status StartAgain(const std::string& process) = 0;
+  // Starts every process that does not run.
+  virtual absl::Status StartStopped() = 0;
   // SIGTERM and wait; DEADLINE_EXCEEDED where it takes longer than five seconds.
   virtual absl::Status Stop(const std::string& process) = 0;
   // The process that hosts a name: itself, or an institution's platform. Empty: none.
@@ -97,6 +101,16 @@ class Network {
   // How to talk to an institution with `nakadachi`: the profile file's path.
   virtual std::string ProfilePath(const LocalGovernmentCode& code) const = 0;
   virtual std::string OperatorProfilePath() const = 0;
+  // An inspector of everything, persons too; a portal at which persons see their own records.
+  virtual std::string InspectorProfilePath() const = 0;
+  virtual std::string PortalProfilePath() const = 0;
+  // A certificate of the network for `peer`, and a profile `name`.json with it.
+  virtual absl::StatusOr<std::string> WriteNetworkProfile(const std::string& name,
+                                                          const rpc::Peer& peer) = 0;
+  // The broker's network listener, for `peer` with a certificate of its own.
+  virtual absl::StatusOr<client::Endpoint> BrokerAs(const rpc::Peer& peer) = 0;
+  // The C2SP verifier key that the broker began with.
+  virtual const std::string& BrokerVerifierKey() const = 0;
   // Where a process keeps its databases.
   virtual std::string DataFolder(const std::string& process) const = 0;
 };

@@ -1,0 +1,101 @@
+#include "client/persons_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+#include "common/storage/database.h"
+
+namespace nakadachi::client {
+namespace {
+
+constexpr size_t kCodeBytes = 16;
+// Unsigned, so that rows sort by their bytes.
+using Row = std::array<uint8_t, 24>;
+
+absl::Status IoError(const std::string& path) {
+  return FieldError(absl::StatusCode::kUnavailable, path, "io", std::strerror(errno));
+}
+
+// Writes all of `content` at the end and syncs.
+absl::Status Append(const std::string& path, int flags, absl::string_view content) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0600);
+  if (file < 0) return IoError(path);
+  while (!content.empty()) {
+    const ssize_t written = ::write(file, content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) break;
+    content.remove_prefix(static_cast<size_t>(written));
+  }
+  const bool whole = content.empty() && ::fsync(file) == 0;
+  const absl::Status status = whole ? absl::OkStatus() : IoError(path);
+  ::close(file);
+  return status;
+}
+
+absl::Status SyncFolderOf(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  const int file = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (file < 0) return IoError(folder);
+  const absl::Status status = ::fsync(file) == 0 ? absl::OkStatus() : IoError(folder);
+  ::close(file);
+  return status;
+}
+
+absl::string_view Bytes(const uint8_t* data, size_t size) {
+  return absl::string_view(reinterpret_cast<const char*>(data), size);
+}
+
+// What stands behind the last whole row is of a write that was cut off.
+void AddRows(const std::string& path, uint64_t size, std::vector<Row>* rows) {
+  std::ifstream file(path, std::ios::binary);
+  Row row;
+  while (file.read(reinterpret_cast<char*>(row.data()), row.size())) {
+    const absl::string_view index = Bytes(row.data(), row.size()).substr(kCodeBytes);
+    if (storage::U64FromKey(index) < size) rows->push_back(row);
+  }
+}
+
+}  // namespace
+
+PersonsFile::PersonsFile(const std::string& folder)
+    : path_(absl::StrCat(folder, "/persons")), part_(absl::StrCat(path_, ".part")) {}
+
+void PersonsFile::Add(absl::string_view code, uint64_t leaf_index) {
+  absl::StrAppend(&added_, code, storage::KeyU64(leaf_index));
+}
+
+absl::Status PersonsFile::Flush() {
+  if (added_.empty()) return absl::OkStatus();
+  NAKADACHI_RETURN_IF_ERROR(Append(part_, O_APPEND, added_));
+  added_.clear();
+  return SyncFolderOf(part_);
+}
+
+absl::Status PersonsFile::Merge(uint64_t size) {
+  NAKADACHI_RETURN_IF_ERROR(Flush());
+  std::vector<Row> rows;
+  AddRows(path_, size, &rows);
+  AddRows(part_, size, &rows);
+  std::sort(rows.begin(), rows.end());
+  rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
+  const absl::string_view content =
+      rows.empty() ? absl::string_view() : Bytes(rows.front().data(), rows.size() * sizeof(Row));
+  const std::string next = absl::StrCat(path_, ".new");
+  NAKADACHI_RETURN_IF_ERROR(Append(next, O_TRUNC, content));
+  if (::rename(next.c_str(), path_.c_str()) != 0) return IoError(path_);
+  NAKADACHI_RETURN_IF_ERROR(SyncFolderOf(path_));
+  if (::unlink(part_.c_str()) != 0 && errno != ENOENT) return IoError(part_);
+  return absl::OkStatus();
+}
+
+}  // namespace nakadachi::client
