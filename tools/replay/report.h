@@ -104,6 +104,10 @@ struct Figures {
 struct Report {
   std::string network;  // name, empty where it is not told
   int64_t tolerance_ms = 0;
+  // The broker's first key, which everything rests on: as the inspector gave it, or only as the
+  // export itself says.
+  std::string trust_anchor;
+  bool anchor_given = false;
   std::vector<LogReport> logs;  // the broker's first, then by code
   std::vector<MemberReport> members;
   std::vector<ListReport> lists;

@@ -122,6 +122,8 @@ std::string ToJson(const Report& report) {
                {"totals", report.totals},
                {"network", report.network},
                {"tolerance_ms", report.tolerance_ms},
+               {"trust_anchor", report.trust_anchor},
+               {"trust_anchor_given", report.anchor_given},
                {"figures", Of(report.figures)},
                {"findings", Of(report.findings)},
                {"logs", Of(report.logs)},

@@ -87,6 +87,8 @@ std::string ToText(const Report& report) {
                   absl::SixDigits(report.elapsed_s), " s)\n");
   AddFindings(report, Severity::kFinding, &text);
   AddFindings(report, Severity::kNote, &text);
+  absl::StrAppend(&text, "Trusted key: ", report.trust_anchor,
+                  report.anchor_given ? " (given)\n" : " (by the export's own word: see --vkey)\n");
   absl::StrAppend(&text, "Logs\n");
   for (const LogReport& log : report.logs) AddLog(log, &text);
   absl::StrAppend(&text, "Exchanges: ", f.exchanges, "; completed ", f.completed, ", refused ",

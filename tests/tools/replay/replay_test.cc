@@ -1,0 +1,670 @@
+#include "tools/replay/replay.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <set>
+
+#include "tests/tools/replay/story.h"
+
+namespace nakadachi::replay {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+constexpr int64_t kDayMs = 86'400'000;
+
+ReplayOptions OptionsFor(const std::string& folder) {
+  ReplayOptions options;
+  options.folders = {folder};
+  return options;
+}
+
+Report ReplayOf(const std::string& folder) {
+  auto report = Replay(OptionsFor(folder));
+  EXPECT_TRUE(report.ok()) << report.status();
+  return report.ok() ? *std::move(report) : Report();
+}
+
+Report ReplayOf(TestNetwork& network) {
+  const TemporaryFolder folder;
+  network.Export(folder.path());
+  return ReplayOf(folder.path());
+}
+
+std::vector<std::string> KindsOf(const Report& report, Severity severity) {
+  std::vector<std::string> kinds;
+  for (const Finding& finding : report.findings) {
+    if (finding.kind->severity == severity) kinds.emplace_back(finding.kind->id);
+  }
+  return kinds;
+}
+
+TEST(Replay, TheTruthHasNoFindings) {
+  TestNetwork network;
+  Tell(network);
+  const Report report = ReplayOf(network);
+  EXPECT_TRUE(report.clean()) << ToText(report);
+  EXPECT_THAT(KindsOf(report, Severity::kFinding), IsEmpty());
+  const std::map<std::string, uint64_t> notes = {{"permit-unanswered", 1},
+                                                 {"provision-unreceipted", 1},
+                                                 {"query-undecided", 1},
+                                                 {"receipt-unverified", 1}};
+  EXPECT_EQ(report.totals, notes) << ToText(report);
+  EXPECT_EQ(report.network, "test network");
+  EXPECT_EQ(report.logs.size(), 5u);
+  for (const LogReport& log : report.logs) {
+    EXPECT_TRUE(log.sound) << log.log;
+    EXPECT_NE(log.verifier_key, "") << log.log;
+  }
+}
+
+TEST(Replay, CountsWhatHappened) {
+  TestNetwork network;
+  Tell(network);
+  const Report report = ReplayOf(network);
+  const Figures& figures = report.figures;
+  EXPECT_EQ(figures.exchanges, 24u);
+  EXPECT_EQ(figures.completed, 12u);
+  EXPECT_EQ(figures.refused, 8u);
+  EXPECT_EQ(figures.lapsed, 1u);
+  EXPECT_EQ(figures.unreceipted, 1u);
+  EXPECT_EQ(figures.undecided, 1u);
+  EXPECT_EQ(figures.open, 1u);
+  EXPECT_EQ(figures.not_redecidable, 2u);  // an invented code, a proof that did not hold
+  EXPECT_EQ(figures.redecided, 22u);
+
+  const Use& immunization = report.procedures.at("immunization");
+  EXPECT_EQ(immunization.outcomes.at("provided"), 8u);
+  EXPECT_EQ(immunization.outcomes.at("not-held"), 1u);
+  EXPECT_EQ(immunization.awaited_review, 2u);
+  EXPECT_EQ(immunization.refusals.at("not-permitted"), 1u);
+  EXPECT_GE(immunization.answer.Quantile(0.5), 90);
+  EXPECT_EQ(report.as_requester.at(kChiyoda).permits, 3u);
+  EXPECT_THAT(report.procedures_never_used, Contains("immunization-benefit-illness"));
+  EXPECT_THAT(report.procedures_never_used, Not(Contains("immunization")));
+  ASSERT_FALSE(report.exchanges.empty());
+  EXPECT_EQ(report.exchanges[0].provisions.size(), 1u);
+  EXPECT_TRUE(report.exchanges[0].query.has_value());
+}
+
+// A case of a lie and what is found: of these kinds all, of others none.
+struct LieCase {
+  const char* name;
+  std::set<std::string> kinds;
+  Lie lie;
+};
+
+Plan::Hook Permit(std::function<void(v1::Permit&, v1::Statement&)> change) {
+  return [change](v1::Statement& s) { change(*s.mutable_permit(), s); };
+}
+Plan::Hook Provision(std::function<void(v1::Provision&, v1::Statement&)> change) {
+  return [change](v1::Statement& s) { change(*s.mutable_provision(), s); };
+}
+Plan::Hook Receipt(std::function<void(v1::Receipt&, v1::Statement&)> change) {
+  return [change](v1::Statement& s) { change(*s.mutable_receipt(), s); };
+}
+Lie OfDecision(Plan::Hook hook) {
+  Lie lie;
+  lie.plan = [hook = std::move(hook)](Plan& plan) { plan.decision = hook; };
+  return lie;
+}
+Lie OfProvision(Plan::Hook hook) {
+  Lie lie;
+  lie.plan = [hook = std::move(hook)](Plan& plan) { plan.provision = hook; };
+  return lie;
+}
+Lie OfReceipt(Plan::Hook hook) {
+  Lie lie;
+  lie.plan = [hook = std::move(hook)](Plan& plan) { plan.receipt = hook; };
+  return lie;
+}
+Lie OfPlan(std::function<void(Plan&)> change) {
+  Lie lie;
+  lie.plan = std::move(change);
+  return lie;
+}
+Lie OfForbidden(std::function<void(Plan&)> change) {
+  Lie lie;
+  lie.forbidden = std::move(change);
+  return lie;
+}
+Lie Then(std::function<void(TestNetwork&, const Told&)> then) {
+  Lie lie;
+  lie.then = std::move(then);
+  return lie;
+}
+Lie Finally(std::function<void(TestNetwork&)> finally) {
+  Lie lie;
+  lie.finally = std::move(finally);
+  return lie;
+}
+
+std::string Nobody() { return std::string(32, '\x5a'); }
+
+std::vector<LieCase> DecisionLies() {
+  return {
+      {"PermitAgainstList",
+       {"permit-against-list", "provision-against-list"},
+       OfForbidden([](Plan& plan) { plan.refused = v1::REFUSAL_REASON_UNSPECIFIED; })},
+      {"RefusalOfThePermitted", {"refusal-against-list"}, OfPlan([](Plan& plan) {
+         plan.refused = v1::NOT_PERMITTED;
+       })},
+      {"RefusalForAnotherReason", {"refusal-against-list"}, OfForbidden([](Plan& plan) {
+         plan.refused = v1::UNKNOWN_ITEM;
+       })},
+      {"RefusalOfAMemberAsUnknown", {"refusal-against-list"}, OfPlan([](Plan& plan) {
+         plan.refused = v1::UNKNOWN_PROVIDER;
+       })},
+      {"RefusalOfTheWellFormedAsMalformed", {"refusal-against-list"}, OfPlan([](Plan& plan) {
+         plan.refused = v1::MALFORMED;
+       })},
+      {"RefusalAsSelfQueryOfTwo", {"refusal-against-list"}, OfPlan([](Plan& plan) {
+         plan.refused = v1::SELF_QUERY;
+       })},
+      {"DecisionByAListToCome",
+       {"wrong-list"},
+       OfDecision(Permit([](v1::Permit& p, v1::Statement&) { p.set_list_version(2); }))},
+      {"DecisionByAFormerList", {"wrong-list"}, Finally([](TestNetwork& network) {
+         Plan plan;
+         plan.list_version = 1;
+         network.Ask(plan);
+       })},
+      {"RefusalByAFormerList", {"wrong-list"}, Finally([](TestNetwork& network) {
+         Plan plan;
+         plan.items = {"medical-benefit"};
+         plan.refused = v1::NOT_PERMITTED;
+         plan.decision = [](v1::Statement& s) { s.mutable_refusal()->set_list_version(1); };
+         network.Ask(plan);
+       })},
+      {"AnotherLegalBasis",
+       {"legal-basis-differs"},
+       OfDecision(Permit([](v1::Permit& p, v1::Statement&) { p.set_legal_basis(0, "none"); }))},
+      {"PermitForTheFuture",
+       {"permit-against-rule"},
+       OfDecision(Permit(
+           [](v1::Permit& p, v1::Statement&) { p.set_valid_from_ms(p.valid_from_ms() + 1000); }))},
+      {"PermitOfADirectoryToCome",
+       {"permit-against-rule"},
+       OfDecision(Permit([](v1::Permit& p, v1::Statement&) { p.set_directory_size(99); }))},
+      {"PermitToAStranger",
+       {"permit-against-rule", "permit-against-list", "provision-against-list",
+        "provision-redirected", "permit-differs", "receipt-redirected"},
+       OfDecision(Permit([](v1::Permit& p, v1::Statement&) { p.set_provider("012025"); }))},
+      {"RetroactiveList",
+       {"list-retroactive"},
+       [] {
+         Lie lie;
+         lie.amendment = [](v1::Statement& s) {
+           v1::ListPublished* list = s.mutable_directory()->mutable_list_published();
+           list->set_in_force_from_ms(s.time_ms() - kDayMs);
+         };
+         return lie;
+       }()},
+      {"RetroactiveRevocation",
+       {"revocation-retroactive", "revoked-key"},
+       Finally([](TestNetwork& network) {
+         network.RevokeKey(kChiyoda, [](v1::Statement& s) {
+           v1::KeyRevoked* revoked = s.mutable_directory()->mutable_key_revoked();
+           revoked->set_revoked_from_ms(s.time_ms() - kDayMs);
+         });
+       })},
+      {"DirectoryWithAGap", {"directory-broken"}, Finally([](TestNetwork& network) {
+         network.PublishList(AmendedList(), [](v1::Statement& s) {
+           s.mutable_directory()->set_sequence(s.directory().sequence() + 1);
+         });
+       })},
+  };
+}
+
+std::vector<LieCase> ExchangeLies() {
+  return {
+      {"QueryNeverRecorded", {"permit-without-query"}, OfPlan([](Plan& plan) {
+         plan.omit = {"query"};
+       })},
+      {"RefusedQueryNeverRecorded", {"refusal-without-query"}, OfForbidden([](Plan& plan) {
+         plan.omit = {"query"};
+       })},
+      {"PermitOfAnotherDepartment",
+       {"permit-differs"},
+       OfDecision(Permit([](v1::Permit& p, v1::Statement&) { p.set_department("other"); }))},
+      {"PermitWithoutTheFlag",
+       {"permit-differs"},
+       OfDecision(Permit([](v1::Permit& p, v1::Statement&) { p.set_non_disclosure(true); }))},
+      {"RefusalOfAnotherQuery", {"refusal-differs"}, OfForbidden([](Plan& plan) {
+         plan.decision = [](v1::Statement& s) { s.mutable_refusal()->set_department("other"); };
+       })},
+      {"TwoPermits", {"decision-doubled"}, Then([](TestNetwork& network, const Told& told) {
+         v1::Statement again = told.decision_statement;
+         again.set_time_ms(network.now_ms());
+         again.mutable_permit()->set_permit_number(std::string(16, 'n'));
+         again.mutable_permit()->set_valid_from_ms(network.now_ms());
+         network.Record("broker", again);
+       })},
+      {"PermitAndRefusal",
+       {"decision-doubled", "refusal-against-list"},
+       Then([](TestNetwork& network, const Told& told) {
+         const v1::Permit& permit = told.decision_statement.permit();
+         v1::Statement refusal = network.NewStatement("broker");
+         refusal.mutable_refusal()->set_query_commitment(permit.query_commitment());
+         refusal.mutable_refusal()->set_requester(permit.requester());
+         refusal.mutable_refusal()->set_provider(permit.provider());
+         refusal.mutable_refusal()->set_procedure(permit.procedure());
+         *refusal.mutable_refusal()->mutable_items() = permit.items();
+         refusal.mutable_refusal()->set_department(permit.department());
+         refusal.mutable_refusal()->set_reason(v1::NOT_PERMITTED);
+         refusal.mutable_refusal()->set_list_version(1);
+         network.Record("broker", refusal);
+       })},
+      {"PermitForAnOldQuery", {"permit-late"}, Finally([](TestNetwork& network) {
+         Plan plan;
+         plan.query = [&network](v1::Statement&) { network.Advance(2 * kDayMs); };
+         network.Ask(plan);
+       })},
+      {"TwoPermitsWithOneNumber",
+       {"permit-number-doubled"},
+       Then([](TestNetwork& network, const Told& told) {
+         Plan plan;
+         const std::string number = told.decision_statement.permit().permit_number();
+         plan.decision =
+             Permit([number](v1::Permit& p, v1::Statement&) { p.set_permit_number(number); });
+         network.Ask(plan);
+       })},
+      {"PermitThatTheBrokerNeverRecorded",
+       {"permit-forged", "query-undecided"},
+       Then([](TestNetwork& network, const Told&) {
+         Plan plan;
+         plan.provision =
+             Provision([](v1::Provision& p, v1::Statement&) { p.set_permit_commitment(Nobody()); });
+         plan.receipt =
+             Receipt([](v1::Receipt& r, v1::Statement&) { r.set_permit_commitment(Nobody()); });
+         plan.omit = {};
+         plan.decision = Permit([](v1::Permit&, v1::Statement&) {});
+         network.Ask(plan);
+       })},
+      {"PermitWithTheNumberOfARealOne",
+       {"permit-forged"},
+       Then([](TestNetwork& network, const Told& told) {
+         v1::Statement forged = told.provision_statement;
+         forged.set_time_ms(network.now_ms());
+         forged.mutable_provision()->set_permit_commitment(Nobody());
+         network.Record(kSendai, forged);
+       })},
+      {"PermitInAMembersLog",
+       {"statement-misplaced"},
+       Then([](TestNetwork& network, const Told& told) {
+         v1::Statement forged = told.decision_statement;
+         forged.set_author(kSendai);
+         forged.set_time_ms(network.now_ms());
+         network.Record(kSendai, forged);
+       })},
+      {"AnswerWithoutPermit",
+       {"provision-without-permit"},
+       Then([](TestNetwork& network, const Told& told) {
+         v1::Statement alone = told.provision_statement;
+         alone.set_time_ms(network.now_ms());
+         alone.mutable_provision()->set_permit_commitment(Nobody());
+         alone.mutable_provision()->set_permit_number(std::string(16, 'n'));
+         network.Record(kSendai, alone);
+       })},
+      {"AnsweredByAnother",
+       {"provision-redirected", "receipt-without-provision"},
+       Then([](TestNetwork& network, const Told& told) {
+         Plan plan;
+         plan.omit = {"provision"};
+         const Told asked = network.Ask(plan);
+         v1::Statement other = told.provision_statement;
+         other.set_author(kChiyoda);
+         other.set_time_ms(network.now_ms());
+         other.mutable_provision()->set_permit_commitment(std::string(AsView(asked.decision)));
+         other.mutable_provision()->set_permit_number(
+             asked.decision_statement.permit().permit_number());
+         network.Record(kChiyoda, other);
+         v1::Statement receipt = told.receipt_statement;
+         receipt.set_time_ms(network.now_ms());
+         receipt.mutable_receipt()->set_permit_commitment(std::string(AsView(asked.decision)));
+         receipt.mutable_receipt()->set_permit_number(
+             asked.decision_statement.permit().permit_number());
+         receipt.mutable_receipt()->set_provision_commitment(Nobody());
+         network.Record(kAizuwakamatsu, receipt);
+       })},
+      {"PermitUsedTwice", {"provision-doubled"}, Then([](TestNetwork& network, const Told& told) {
+         v1::Statement again = told.provision_statement;
+         again.set_time_ms(network.now_ms());
+         network.Record(kSendai, again);
+       })},
+      {"AnsweredTooLate", {"provision-late"}, Finally([](TestNetwork& network) {
+         Plan plan;
+         plan.pause_ms = kDayMs + 1;
+         network.Ask(plan);
+       })},
+      {"AnsweredBeyondItsItems",
+       {"provision-beyond-items"},
+       OfProvision(Provision(
+           [](v1::Provision& p, v1::Statement&) { p.add_items("disability-certificate"); }))},
+      {"VersionBeyondItsItems",
+       {"provision-beyond-items"},
+       OfProvision(Provision([](v1::Provision& p, v1::Statement&) {
+         p.add_versions()->set_item("disability-certificate");
+       }))},
+      {"AnotherProcedure",
+       {"provision-differs"},
+       OfProvision(Provision(
+           [](v1::Provision& p, v1::Statement&) { p.set_procedure("special-measures"); }))},
+      {"AnotherNumber",
+       {"provision-differs"},
+       OfProvision(Provision(
+           [](v1::Provision& p, v1::Statement&) { p.set_permit_number(std::string(16, 'n')); }))},
+      {"ProvidedWithoutDigest",
+       {"provision-differs"},
+       OfProvision(Provision([](v1::Provision& p, v1::Statement&) { p.clear_payload_digest(); }))},
+      {"ReviewThatNobodyAwaited",
+       {"provision-differs"},
+       OfProvision(Provision([](v1::Provision& p, v1::Statement&) { p.set_after_review(true); }))},
+      {"RefusedByProviderAsForbidden", {"provision-refusal-unfounded"}, OfPlan([](Plan& plan) {
+         plan.outcome = v1::REFUSED;
+         plan.provision =
+             Provision([](v1::Provision& p, v1::Statement&) { p.set_reason(v1::NOT_PERMITTED); });
+       })},
+      {"RefusedByProviderForANewerList", {"provision-refusal-unfounded"}, OfPlan([](Plan& plan) {
+         plan.outcome = v1::REFUSED;
+         plan.provision = Provision(
+             [](v1::Provision& p, v1::Statement&) { p.set_reason(v1::LIST_NEWER_FORBIDS); });
+       })},
+      {"RefusedByProviderAsExpired", {"provision-refusal-unfounded"}, OfPlan([](Plan& plan) {
+         plan.outcome = v1::REFUSED;
+         plan.provision =
+             Provision([](v1::Provision& p, v1::Statement&) { p.set_reason(v1::PERMIT_EXPIRED); });
+       })},
+      {"ReviewAfterTheAnswer",
+       {"review-after-answer"},
+       Then([](TestNetwork& network, const Told& told) {
+         v1::Statement interim = told.provision_statement;
+         interim.set_time_ms(network.now_ms());
+         interim.mutable_provision()->set_outcome(v1::AWAITING_REVIEW);
+         interim.mutable_provision()->clear_payload_digest();
+         interim.mutable_provision()->clear_versions();
+         network.Record(kSendai, interim);
+       })},
+      {"ReceiptOfNothing", {"receipt-without-provision"}, OfPlan([](Plan& plan) {
+         plan.receipt =
+             Receipt([](v1::Receipt& r, v1::Statement&) { r.set_provision_commitment(Nobody()); });
+       })},
+      {"ReceivedByAnother",
+       {"receipt-redirected"},
+       OfReceipt(Receipt([](v1::Receipt& r, v1::Statement&) { r.set_requester(kChiyoda); }))},
+      {"TwoReceipts", {"receipt-doubled"}, Then([](TestNetwork& network, const Told& told) {
+         v1::Statement again = told.receipt_statement;
+         again.set_time_ms(network.now_ms());
+         network.Record(kAizuwakamatsu, again);
+       })},
+      {"ReceiptWithAnotherNumber",
+       {"receipt-differs"},
+       OfReceipt(Receipt(
+           [](v1::Receipt& r, v1::Statement&) { r.set_permit_number(std::string(16, 'n')); }))},
+      {"VerifiedAndNot", {"receipt-differs"}, OfReceipt(Receipt([](v1::Receipt& r, v1::Statement&) {
+         r.set_reason("digest");
+       }))},
+      {"ClockMovedBack", {"clock-back"}, Then([](TestNetwork& network, const Told&) {
+         v1::Statement stop = network.NewStatement(kSendai);
+         stop.set_time_ms(stop.time_ms() - 3'600'000);
+         stop.mutable_operation()->set_kind("stop");
+         network.Record(kSendai, stop);
+       })},
+      {"QueryLaterThanItsPermit", {"out-of-order"}, Finally([](TestNetwork& network) {
+         Plan plan;
+         plan.query = [](v1::Statement& s) { s.set_time_ms(s.time_ms() + 45'000); };
+         network.Ask(plan);
+         network.Advance(60'000);
+       })},
+      {"ReceiptEarlierThanTheProvision", {"out-of-order"}, Finally([](TestNetwork& network) {
+         Plan plan;
+         plan.provision = [](v1::Statement& s) { s.set_time_ms(s.time_ms() + 90'000); };
+         network.Ask(plan);
+         network.Advance(120'000);
+       })},
+      {"RecordedAfterItsCheckpoint",
+       {"time-ahead", "clock-back"},
+       Finally([](TestNetwork& network) {
+         v1::Statement stop = network.NewStatement(kChiyoda);
+         stop.set_time_ms(stop.time_ms() + 30 * kDayMs);
+         stop.mutable_operation()->set_kind("stop");
+         network.Record(kChiyoda, stop);
+       })},
+  };
+}
+
+std::vector<LieCase> SignatureLies() {
+  return {
+      {"RevokedKey", {"revoked-key"}, Finally([](TestNetwork& network) {
+         network.RevokeKey(kChiyoda);
+       })},
+      {"ForeignKey", {"foreign-key"}, Finally([](TestNetwork& network) {
+         network.UseForeignKey(kChiyoda);
+       })},
+      {"TwoHistories", {"two-histories"}, Finally([](TestNetwork& network) {
+         network.KeepSecondHistory(kSendai);
+       })},
+  };
+}
+
+class LieTest : public ::testing::TestWithParam<LieCase> {};
+
+TEST_P(LieTest, IsFound) {
+  TestNetwork truth;
+  Tell(truth);
+  const std::map<std::string, uint64_t> before = ReplayOf(truth).totals;
+
+  TestNetwork network;
+  Tell(network, GetParam().lie);
+  const Report report = ReplayOf(network);
+  std::set<std::string> found;
+  for (const auto& [kind, count] : report.totals) {
+    const auto known = before.find(kind);
+    if (known == before.end() || known->second != count) found.insert(kind);
+  }
+  found.erase("query-undecided");
+  found.erase("permit-unanswered");
+  found.erase("provision-unreceipted");
+  std::set<std::string> expected = GetParam().kinds;
+  expected.erase("query-undecided");
+  EXPECT_EQ(found, expected) << ToText(report);
+  EXPECT_FALSE(report.clean());
+  for (const Finding& finding : report.findings) {
+    EXPECT_NE(finding.reason, "");
+    if (finding.kind->area != Area::kStructure) {
+      EXPECT_TRUE(finding.index.has_value()) << finding.kind->id;
+    }
+  }
+}
+
+std::string NameOf(const ::testing::TestParamInfo<LieCase>& info) { return info.param.name; }
+INSTANTIATE_TEST_SUITE_P(Decisions, LieTest, ::testing::ValuesIn(DecisionLies()), NameOf);
+INSTANTIATE_TEST_SUITE_P(Exchanges, LieTest, ::testing::ValuesIn(ExchangeLies()), NameOf);
+INSTANTIATE_TEST_SUITE_P(Signatures, LieTest, ::testing::ValuesIn(SignatureLies()), NameOf);
+
+TEST(Replay, EveryKindOfDecisionAndExchangeHasALie) {
+  std::set<std::string> told = {"permit-unanswered", "provision-unreceipted", "receipt-unverified",
+                                "query-undecided"};  // in the truth
+  for (const auto& lies : {DecisionLies(), ExchangeLies(), SignatureLies()}) {
+    for (const LieCase& lie : lies) told.insert(lie.kinds.begin(), lie.kinds.end());
+  }
+  for (const Kind& kind : Kinds()) {
+    if (kind.area == Area::kStructure) continue;  // structure_test tells those
+    EXPECT_EQ(told.count(std::string(kind.id)), 1u) << kind.id;
+  }
+}
+
+TEST(Replay, AProviderThatIgnoresANewListIsFound) {
+  TestNetwork network;
+  Plan plan;
+  plan.procedure = "special-measures-immunization";
+  plan.items = {"special-measures-immunization"};
+  plan.interim = nullptr;
+  plan.pause_ms = 3 * 3'600'000;
+  plan.decision = [](v1::Statement&) {};
+  plan.omit = {"provision"};
+  const Told told = network.Ask(plan);
+  network.PublishList(AmendedList());
+  network.Advance(2 * 3'600'000);
+  v1::Statement provision = network.NewStatement(kSendai);
+  v1::Provision* answer = provision.mutable_provision();
+  answer->set_permit_commitment(std::string(AsView(told.decision)));
+  answer->set_permit_number(told.decision_statement.permit().permit_number());
+  answer->set_requester(kAizuwakamatsu);
+  answer->set_provider(kSendai);
+  answer->set_procedure(plan.procedure);
+  answer->add_items(plan.items[0]);
+  answer->set_outcome(v1::NOT_HELD);
+  network.Record(kSendai, provision);
+  EXPECT_THAT(KindsOf(ReplayOf(network), Severity::kFinding),
+              ::testing::ElementsAre("provision-against-list"));
+}
+
+TEST(Replay, WhatCannotBeSeenIsNotHeldAgainstAnybody) {
+  for (const evidence::BodyState state :
+       {evidence::BodyState::kErased, evidence::BodyState::kWithheld}) {
+    TestNetwork network;
+    Plan plan;
+    plan.decision = [](v1::Statement&) {};
+    plan.omit = {"provision"};
+    const Told told = network.Ask(plan);
+    network.SetLastBody("broker", state);        // the permit
+    network.SetLastBody(kAizuwakamatsu, state);  // the query
+    Plan answered;
+    v1::Statement provision = network.NewStatement(kSendai);
+    provision.mutable_provision()->set_permit_commitment(std::string(AsView(told.decision)));
+    provision.mutable_provision()->set_permit_number(
+        told.decision_statement.permit().permit_number());
+    provision.mutable_provision()->set_requester(kAizuwakamatsu);
+    provision.mutable_provision()->set_provider(kSendai);
+    provision.mutable_provision()->set_procedure("immunization");
+    provision.mutable_provision()->add_items("immunization");
+    provision.mutable_provision()->set_outcome(v1::NOT_HELD);
+    network.Record(kSendai, provision);
+    network.Advance(kDayMs);
+    const Report report = ReplayOf(network);
+    EXPECT_TRUE(report.clean()) << ToText(report);
+    EXPECT_EQ(report.figures.not_judged, 1u);
+    const bool erased = state == evidence::BodyState::kErased;
+    EXPECT_EQ(report.logs[0].erased, erased ? 1u : 0u);
+    EXPECT_EQ(report.logs[0].out_of_scope, erased ? 0u : 1u);
+  }
+}
+
+TEST(Replay, ALogThatIsNotThereIsNoted) {
+  TestNetwork network;
+  Tell(network);
+  network.LeaveOut(kSendai);
+  const Report report = ReplayOf(network);
+  EXPECT_TRUE(report.clean()) << ToText(report);
+  EXPECT_THAT(KindsOf(report, Severity::kNote), Contains("log-missing"));
+  EXPECT_GT(report.figures.not_judged, 0u);
+}
+
+TEST(Replay, WhatTheOtherLogDoesNotReachIsNoFinding) {
+  TestNetwork network;
+  Tell(network);
+  // The broker's log ends before the last exchange, as if it had been exported first.
+  Plan later;
+  later.omit = {"decision"};
+  network.Ask(later);
+  network.SetCheckpointTime("broker", network.now_ms() - 500);
+  v1::Statement provision = network.NewStatement(kSendai);
+  provision.mutable_provision()->set_permit_commitment(Nobody());
+  provision.mutable_provision()->set_permit_number(std::string(16, 'n'));
+  provision.mutable_provision()->set_requester(kAizuwakamatsu);
+  provision.mutable_provision()->set_provider(kSendai);
+  provision.mutable_provision()->set_procedure("immunization");
+  provision.mutable_provision()->add_items("immunization");
+  provision.mutable_provision()->set_outcome(v1::NOT_HELD);
+  network.Record(kSendai, provision);
+  const Report report = ReplayOf(network);
+  EXPECT_TRUE(report.clean()) << ToText(report);
+}
+
+TEST(Replay, TheKeyThatIsGivenCounts) {
+  TestNetwork network;
+  network.Ask({});
+  const TemporaryFolder folder;
+  network.Export(folder.path());
+  ReplayOptions options = OptionsFor(folder.path());
+  options.verifier_key = network.VerifierKey();
+  auto report = Replay(options);
+  ASSERT_TRUE(report.ok());
+  EXPECT_TRUE(report->clean()) << ToText(*report);
+  EXPECT_TRUE(report->anchor_given);
+  EXPECT_EQ(report->trust_anchor, network.VerifierKey());
+
+  TestNetwork another(2);
+  options.verifier_key = another.VerifierKey();
+  report = Replay(options);
+  ASSERT_TRUE(report.ok());
+  EXPECT_FALSE(report->clean());
+  options.verifier_key = "nonsense";
+  EXPECT_FALSE(Replay(options).ok());
+}
+
+TEST(Replay, AChangedByteIsTheFirstFinding) {
+  TestNetwork network;
+  Tell(network);
+  const TemporaryFolder folder;
+  network.Export(folder.path());
+  fs::path changed;
+  for (const auto& entry : fs::recursive_directory_iterator(folder.path() + "/" + kSendai)) {
+    if (entry.is_regular_file() && entry.path().string().find("/statements/") != std::string::npos)
+      changed = entry.path();
+  }
+  ASSERT_NE(changed, fs::path());
+  std::fstream file(changed, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekg(-3, std::ios::end);
+  const char byte = static_cast<char>(file.get());
+  file.seekp(-3, std::ios::end);
+  file.put(static_cast<char>(byte ^ 1));
+  file.close();
+  const Report report = ReplayOf(folder.path());
+  ASSERT_FALSE(report.findings.empty());
+  EXPECT_EQ(report.findings[0].kind->id, "changed-body");
+  EXPECT_EQ(report.findings[0].log, kSendai);
+}
+
+TEST(Replay, WithoutEvidenceThereIsNoJudgement) {
+  const TemporaryFolder folder;
+  EXPECT_FALSE(Replay(OptionsFor(folder.path())).ok());
+  TestNetwork network;
+  network.LeaveOut("broker");
+  network.Export(folder.path());
+  const auto report = Replay(OptionsFor(folder.path()));
+  ASSERT_FALSE(report.ok());
+  EXPECT_THAT(std::string(report.status().message()), HasSubstr("no-broker"));
+}
+
+TEST(Replay, ThreadsDoNotChangeTheReport) {
+  TestNetwork network;
+  Lie lie;
+  lie.plan = [](Plan& plan) { plan.omit = {"query"}; };
+  Tell(network, lie);
+  const TemporaryFolder folder;
+  network.Export(folder.path());
+  std::vector<std::string> reports;
+  for (const int threads : {1, 2, 4}) {
+    ReplayOptions options = OptionsFor(folder.path());
+    options.threads = threads;
+    auto report = Replay(options);
+    ASSERT_TRUE(report.ok());
+    report->elapsed_s = 0;
+    reports.push_back(ToJson(*report));
+  }
+  EXPECT_EQ(reports[0], reports[1]);
+  EXPECT_EQ(reports[0], reports[2]);
+}
+
+}  // namespace
+}  // namespace nakadachi::replay

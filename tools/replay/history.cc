@@ -1,0 +1,131 @@
+#include "tools/replay/history.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+
+namespace nakadachi::replay {
+namespace {
+
+Finding InBroker(uint64_t index, int64_t time_ms, std::string reason) {
+  Finding finding;
+  finding.log = Author::Broker().ToString();
+  finding.index = index;
+  finding.time_ms = time_ms;
+  finding.reason = std::move(reason);
+  return finding;
+}
+
+}  // namespace
+
+History::History(const Ed25519PublicKey& trust_anchor, Findings* findings)
+    : directory_(trust_anchor), findings_(findings) {}
+
+void History::AddBroken(uint64_t index, int64_t time_ms, const std::string& reason) {
+  findings_->Add("directory-broken", InBroker(index, time_ms, reason));
+}
+
+void History::Take(uint64_t index, v1::Statement statement) {
+  indices_.push_back(index);
+  const uint64_t expected = directory_.sequence() + 1;
+  if (statement.directory().sequence() != expected) {
+    AddBroken(index, statement.time_ms(),
+              absl::StrCat("The Directory statement has number ", statement.directory().sequence(),
+                           " where ", expected, " is next."));
+    statement.mutable_directory()->set_sequence(expected);
+  }
+  MendTimes(index, &statement);
+  const absl::Status applied = directory_.Apply(statement);
+  if (!applied.ok()) {
+    const FieldRule cause = GetFieldRule(applied);
+    AddBroken(index, statement.time_ms(),
+              absl::StrCat("The Directory statement breaks the rule \"", cause.rule, "\" (",
+                           cause.field, ")."));
+    return;
+  }
+  const v1::Directory& change = statement.directory();
+  if (change.has_network_founded()) network_ = change.network_founded().network_name();
+  if (change.has_member_joined()) {
+    const v1::MemberJoined& joined = change.member_joined();
+    members_[joined.code()] = {joined.category(), statement.time_ms()};
+  }
+  if (change.has_list_published()) {
+    in_order_.push_back(directory_.ListByVersion(change.list_published().version()));
+  }
+}
+
+// Times that reach back are found, and taken as from the statement on: nobody knew them before.
+void History::MendTimes(uint64_t index, v1::Statement* statement) {
+  const int64_t time_ms = statement->time_ms();
+  v1::Directory* change = statement->mutable_directory();
+  if (change->has_list_published()) {
+    v1::ListPublished* list = change->mutable_list_published();
+    lists_.push_back(
+        {list->version(), time_ms, list->in_force_from_ms(), {Author::Broker().ToString(), index}});
+    if (list->in_force_from_ms() < time_ms) {
+      findings_->Add(
+          "list-retroactive",
+          InBroker(
+              index, time_ms,
+              absl::StrCat("Version ", list->version(), " of the permission list is in force from ",
+                           time_ms - list->in_force_from_ms(), " ms before it was published.")));
+      list->set_in_force_from_ms(time_ms);
+    }
+  }
+  if (change->has_key_revoked() && change->key_revoked().revoked_from_ms() < time_ms) {
+    findings_->Add(
+        "revocation-retroactive",
+        InBroker(index, time_ms,
+                 absl::StrCat("A key of ", change->key_revoked().code(), " is revoked from ",
+                              time_ms - change->key_revoked().revoked_from_ms(),
+                              " ms before the statement that revokes it.")));
+    change->mutable_key_revoked()->set_revoked_from_ms(time_ms);
+  }
+}
+
+const History::Joined* History::Find(const std::string& code) const {
+  const auto found = members_.find(code);
+  return found == members_.end() ? nullptr : &found->second;
+}
+
+const PublishedList* History::InForce(int64_t time_ms) const {
+  // In force never begins before publication here.
+  const auto list = std::find_if(in_order_.rbegin(), in_order_.rend(), [time_ms](const auto& l) {
+    return l->in_force_from_ms <= time_ms;
+  });
+  return list == in_order_.rend() ? nullptr : list->get();
+}
+
+const PublishedList* History::ByVersion(uint64_t version) const {
+  return version == 0 || version > in_order_.size() ? nullptr : in_order_[version - 1].get();
+}
+
+bool History::MayRestOn(uint64_t version, int64_t time_ms, int64_t grace_ms) const {
+  uint64_t in_force = 0;  // by what was published up to the list looked at
+  for (const auto& list : in_order_) {
+    if (list->published_ms > time_ms) break;
+    // Not to know this one was still excusable.
+    if (list->published_ms > time_ms - grace_ms && in_force == version) return true;
+    if (list->in_force_from_ms <= time_ms) in_force = list->version;
+  }
+  return in_force == version;
+}
+
+uint64_t History::SizeBefore(uint64_t index) const {
+  return static_cast<uint64_t>(std::lower_bound(indices_.begin(), indices_.end(), index) -
+                               indices_.begin());
+}
+
+std::vector<MemberReport> History::Members() const {
+  std::vector<MemberReport> members;
+  for (const Member& member : directory_.Members()) {
+    const Joined* joined = Find(member.code.ToString());
+    members.push_back({member.code.ToString(), member.name, member.category,
+                       joined == nullptr ? 0 : joined->joined_ms, false});
+  }
+  return members;
+}
+
+}  // namespace nakadachi::replay

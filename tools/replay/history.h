@@ -1,0 +1,72 @@
+// The directory in time, as the broker's Directory statements tell it: members, keys, lists.
+//
+// Unlike a member, an inspector goes on after a statement that breaks a rule: what can be made of
+// it is taken, with the date it could at best have, so that what follows is still judged.
+#ifndef NAKADACHI_TOOLS_REPLAY_HISTORY_H_
+#define NAKADACHI_TOOLS_REPLAY_HISTORY_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/directory/directory.h"
+#include "nakadachi/v1/statement.pb.h"
+#include "tools/replay/finding.h"
+#include "tools/replay/report.h"
+
+namespace nakadachi::replay {
+
+// Not thread-safe while it grows; afterwards it is.
+class History {
+ public:
+  // Both outlive the history.
+  History(const Ed25519PublicKey& trust_anchor, Findings* findings);
+
+  // The next Directory statement of the broker's log.
+  void Take(uint64_t index, v1::Statement statement);
+
+  // For keys and members, whole as of the last statement.
+  const Directory& directory() const { return directory_; }
+  Directory* mutable_directory() { return &directory_; }
+  const std::string& network() const { return network_; }
+
+  struct Joined {
+    std::string category;
+    int64_t joined_ms = 0;
+  };
+  // Null where there is none of that code.
+  const Joined* Find(const std::string& code) const;
+
+  // The list in force at a time, of those published by then; a list by its version. Null: none.
+  const PublishedList* InForce(int64_t time_ms) const;
+  const PublishedList* ByVersion(uint64_t version) const;
+  // Whether a decision of that time may rest on this version (0: on none): it was in force by
+  // what had been published `grace_ms` before, or by something published since. Who decides while
+  // a list is being recorded does not know it yet.
+  bool MayRestOn(uint64_t version, int64_t time_ms, int64_t grace_ms) const;
+
+  // How many Directory statements were recorded before an index of the broker's log.
+  uint64_t SizeBefore(uint64_t index) const;
+
+  std::vector<MemberReport> Members() const;
+  const std::vector<ListReport>& Lists() const { return lists_; }
+
+ private:
+  void MendTimes(uint64_t index, v1::Statement* statement);
+  void AddBroken(uint64_t index, int64_t time_ms, const std::string& reason);
+
+  Directory directory_;
+  Findings* const findings_;
+  std::string network_;
+  std::map<std::string, Joined> members_;
+  std::vector<uint64_t> indices_;
+  std::vector<ListReport> lists_;                               // as they say
+  std::vector<std::shared_ptr<const PublishedList>> in_order_;  // as they were taken
+};
+
+}  // namespace nakadachi::replay
+
+#endif  // NAKADACHI_TOOLS_REPLAY_HISTORY_H_

@@ -1,0 +1,56 @@
+#include "tools/replay/joins.h"
+
+#include <utility>
+
+namespace nakadachi::replay {
+
+absl::StatusOr<Stores> Stores::Create(const std::string& folder, size_t parts) {
+  Stores stores;
+  absl::Status status;
+  const auto create = [&](auto* store) {
+    using Store = typename std::remove_reference_t<decltype(**store)>;
+    if (!status.ok()) return;
+    auto created = Store::Create(folder, parts);
+    status = created.status();
+    if (created.ok()) *store = *std::move(created);
+  };
+  create(&stores.queries);
+  create(&stores.decisions);
+  create(&stores.permits);
+  create(&stores.answers);
+  create(&stores.references);
+  create(&stores.stubs);
+  create(&stores.numbers);
+  create(&stores.unknown_permits);
+  if (!status.ok()) return status;
+  return stores;
+}
+
+const LogState& Scene::Log(uint32_t number) const {
+  static const auto& kNone = *new LogState();
+  return number < logs.size() ? logs[number] : kNone;
+}
+
+bool Scene::Reaches(uint32_t log, int64_t time_ms) const {
+  const LogState& state = Log(log);
+  return state.exported && state.checkpoint_ms >= time_ms + edge_ms;
+}
+
+EntryRef Scene::RefOf(Place place) const {
+  return {place.log == Interner::kUnlisted ? "" : interners->institutions.Text(place.log),
+          place.index};
+}
+
+void Scene::Add(absl::string_view kind, Place place, int64_t time_ms, std::string reason,
+                std::vector<Place> related) const {
+  Finding finding;
+  EntryRef ref = RefOf(place);
+  finding.log = std::move(ref.log);
+  finding.index = ref.index;
+  finding.time_ms = time_ms;
+  finding.reason = std::move(reason);
+  for (const Place& other : related) finding.related.push_back(RefOf(other));
+  findings->Add(kind, std::move(finding));
+}
+
+}  // namespace nakadachi::replay

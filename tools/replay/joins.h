@@ -1,0 +1,76 @@
+// Follows exchanges through all logs: query to decision, permit to answers, and what a statement
+// names to where it must stand. Each join takes one part of the facts, so that several can be
+// worked on at once.
+#ifndef NAKADACHI_TOOLS_REPLAY_JOINS_H_
+#define NAKADACHI_TOOLS_REPLAY_JOINS_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "tools/replay/extract.h"
+#include "tools/replay/facts.h"
+#include "tools/replay/finding.h"
+#include "tools/replay/history.h"
+#include "tools/replay/partitions.h"
+#include "tools/replay/rereader.h"
+#include "tools/replay/tally.h"
+
+namespace nakadachi::replay {
+
+// The broker's number among the institutions.
+constexpr uint32_t kBroker = 0;
+
+// Facts, each parted by what it is joined by.
+struct Stores {
+  std::unique_ptr<Parts<QueryFact>> queries;       // by commitment
+  std::unique_ptr<Parts<DecisionFact>> decisions;  // by query
+  std::unique_ptr<Parts<DecisionFact>> permits;    // by commitment, with what is known of the query
+  std::unique_ptr<Parts<AnswerFact>> answers;      // by permit
+  std::unique_ptr<Parts<Reference>> references;    // by what is wanted
+  std::unique_ptr<Parts<Stub>> stubs;              // by commitment
+  std::unique_ptr<Parts<NumberFact>> numbers;      // by permit number
+  std::unique_ptr<Parts<Reference>> unknown_permits;  // by permit number
+
+  static absl::StatusOr<Stores> Create(const std::string& folder, size_t parts);
+};
+
+// What is known of a log.
+struct LogState {
+  bool exported = false;
+  int64_t checkpoint_ms = 0;
+  bool has_stubs = false;  // some of its bodies are not there
+};
+
+// Everything the joins share. All pointers outlive them.
+struct Scene {
+  int64_t tolerance_ms = 0;
+  int64_t edge_ms = 0;
+  const History* history = nullptr;
+  Interners* interners = nullptr;
+  const Rereader* rereader = nullptr;
+  Findings* findings = nullptr;
+  Stores* stores = nullptr;
+  Parting parting{1, 0};
+  std::vector<LogState> logs;  // by the institution's number
+
+  const LogState& Log(uint32_t number) const;
+  // Whether the log's export goes beyond that time: then what was recorded by then is in it.
+  bool Reaches(uint32_t log, int64_t time_ms) const;
+  EntryRef RefOf(Place place) const;
+  void Add(absl::string_view kind, Place place, int64_t time_ms, std::string reason,
+           std::vector<Place> related = {}) const;
+};
+
+// The joins, in this order; each for every part. Several at once, each with its own tally.
+absl::Status JoinDecisions(const Scene& scene, size_t part, Tally* tally);
+absl::Status JoinAnswers(const Scene& scene, size_t part, Tally* tally);
+absl::Status JoinReferences(const Scene& scene, size_t part, Tally* tally);
+absl::Status JoinNumbers(const Scene& scene, size_t part, Tally* tally);
+
+}  // namespace nakadachi::replay
+
+#endif  // NAKADACHI_TOOLS_REPLAY_JOINS_H_

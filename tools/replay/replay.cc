@@ -1,0 +1,274 @@
+#include "tools/replay/replay.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "common/base/status.h"
+#include "common/ledger/checkpoint.h"
+#include "tools/replay/evidence_set.h"
+#include "tools/replay/history.h"
+#include "tools/replay/joins.h"
+#include "tools/replay/scan.h"
+#include "tools/replay/structure.h"
+#include "tools/replay/tally.h"
+
+namespace nakadachi::replay {
+namespace {
+
+// So many entries' facts fit into a part.
+constexpr uint64_t kEntriesInPart = 50'000;
+constexpr size_t kMostParts = 1'024;
+
+double SecondsSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+size_t PartsFor(uint64_t entries) {
+  return std::clamp<size_t>(entries / kEntriesInPart, 8, kMostParts);
+}
+
+uint64_t RandomSeed() {
+  const auto bytes = SystemRandom().Bytes<8>();
+  uint64_t seed = 0;
+  std::memcpy(&seed, bytes.data(), bytes.size());
+  return seed;
+}
+
+class Replayer {
+ public:
+  explicit Replayer(const ReplayOptions& options)
+      : options_(options), findings_(options.kept_findings) {}
+
+  absl::StatusOr<Report> Run(ReplayTimes* times);
+
+ private:
+  absl::Status Open();
+  void CheckLogs(Scan* scan);
+  void CheckOne(const LogSource& source, Scan* scan);
+  void AddStructure(const LogSource& source, const StructureReport& structure);
+  LogReport ReportOf(const LogSource& source, const StructureReport& structure,
+                     const Scan::Held& held) const;
+
+  using Join = absl::Status (*)(const Scene&, size_t, Tally*);
+  absl::Status RunJoin(absl::string_view step, Join join);
+  void Finish();
+  void Progress(absl::string_view step, uint64_t done, uint64_t all);
+
+  const ReplayOptions options_;
+  EvidenceSet evidence_;
+  Findings findings_;
+  Interners interners_;
+  Rereader rereader_;
+  Stores stores_;
+  Scene scene_;
+  std::unique_ptr<Directory> broker_directory_;  // as the broker's own log proves it
+  std::unique_ptr<History> history_;
+  std::vector<std::unique_ptr<Tally>> tallies_;
+  Report report_;
+  uint64_t entries_before_ = 0;  // of the logs that are done
+  absl::Mutex progress_mutex_;
+};
+
+absl::StatusOr<Report> Replayer::Run(ReplayTimes* times) {
+  const auto start = std::chrono::steady_clock::now();
+  NAKADACHI_RETURN_IF_ERROR(Open());
+  {
+    Scan scan(&scene_, history_.get());
+    CheckLogs(&scan);
+    NAKADACHI_RETURN_IF_ERROR(scan.Flush());
+  }
+  if (!report_.logs.front().sound && report_.logs.front().size == 0) {
+    return FieldError(absl::StatusCode::kDataLoss, evidence_.logs.front().folder, "unreadable",
+                      "the broker's log cannot be read");
+  }
+  const double structure_s = SecondsSince(start);
+  for (int i = 0; i < std::max(1, options_.threads); ++i) {
+    tallies_.push_back(std::make_unique<Tally>(history_.get(), &interners_, &rereader_));
+  }
+  NAKADACHI_RETURN_IF_ERROR(RunJoin("decisions", JoinDecisions));
+  NAKADACHI_RETURN_IF_ERROR(RunJoin("answers", JoinAnswers));
+  NAKADACHI_RETURN_IF_ERROR(RunJoin("references", JoinReferences));
+  NAKADACHI_RETURN_IF_ERROR(RunJoin("permit numbers", JoinNumbers));
+  Finish();
+  report_.elapsed_s = SecondsSince(start);
+  if (times != nullptr) *times = {structure_s, report_.elapsed_s - structure_s};
+  return std::move(report_);
+}
+
+absl::Status Replayer::Open() {
+  NAKADACHI_ASSIGN_OR_RETURN(evidence_, OpenEvidence(options_.folders));
+  NAKADACHI_ASSIGN_OR_RETURN(const Ed25519PublicKey anchor,
+                             TrustAnchor(evidence_, options_.verifier_key));
+  report_.trust_anchor = ledger::VerifierKey(ledger::Origin(Author::Broker()), anchor);
+  report_.anchor_given = !options_.verifier_key.empty();
+  report_.tolerance_ms = options_.tolerance_ms;
+  broker_directory_ = std::make_unique<Directory>(anchor);
+  history_ = std::make_unique<History>(anchor, &findings_);
+
+  std::error_code error;
+  const std::string folder = options_.temporary_folder.empty()
+                                 ? std::filesystem::temp_directory_path(error).string()
+                                 : options_.temporary_folder;
+  const size_t parts = PartsFor(evidence_.entries);
+  NAKADACHI_ASSIGN_OR_RETURN(stores_, Stores::Create(folder, parts));
+
+  scene_.tolerance_ms = options_.tolerance_ms;
+  scene_.edge_ms = options_.edge_ms;
+  scene_.history = history_.get();
+  scene_.interners = &interners_;
+  scene_.rereader = &rereader_;
+  scene_.findings = &findings_;
+  scene_.stores = &stores_;
+  scene_.parting = Parting(parts, RandomSeed());
+  interners_.institutions.Intern(Author::Broker().ToString());
+  for (const LogSource& source : evidence_.logs) {
+    const uint32_t number = interners_.institutions.Intern(source.author.ToString());
+    rereader_.Add(number, source.reader.get());
+  }
+  return absl::OkStatus();
+}
+
+void Replayer::CheckLogs(Scan* scan) {
+  for (const LogSource& source : evidence_.logs) CheckOne(source, scan);
+  report_.members = history_->Members();
+  for (MemberReport& member : report_.members) {
+    member.exported = evidence_.Find(member.code) != nullptr;
+    if (member.exported) continue;
+    Finding finding;
+    finding.log = member.code;
+    finding.reason = "The log of this member is not among the evidence.";
+    findings_.Add("log-missing", std::move(finding));
+  }
+}
+
+void Replayer::CheckOne(const LogSource& source, Scan* scan) {
+  const int64_t checkpoint_ms =
+      source.reader == nullptr ? 0 : source.reader->checkpoint().parsed.checkpoint.time_ms;
+  scan->Begin(source.author, checkpoint_ms);
+  StructureOptions check;
+  check.folder = source.folder;
+  check.author = source.author;
+  check.directory =
+      source.author.IsBroker() ? broker_directory_.get() : history_->mutable_directory();
+  check.seen_checkpoints = source.seen_checkpoints;
+  check.consumer = scan;
+  check.threads = options_.threads;
+  check.progress = [this](uint64_t entries) {
+    Progress("entries", entries_before_ + entries, evidence_.entries);
+  };
+  const StructureReport structure = CheckLog(check);
+  const Scan::Held held = scan->End();
+  AddStructure(source, structure);
+  entries_before_ += structure.entries;
+
+  const uint32_t number = interners_.institutions.Intern(source.author.ToString());
+  if (number != Interner::kUnlisted) {
+    if (number >= scene_.logs.size()) scene_.logs.resize(number + 1);
+    scene_.logs[number] = {structure.readable, structure.checkpoint_ms, held.has_stubs};
+  }
+  report_.logs.push_back(ReportOf(source, structure, held));
+  report_.figures.entries += structure.entries;
+}
+
+LogReport Replayer::ReportOf(const LogSource& source, const StructureReport& structure,
+                             const Scan::Held& held) const {
+  LogReport log;
+  log.log = source.author.ToString();
+  log.folder = source.folder;
+  log.origin = ledger::Origin(source.author);
+  log.sound = structure.proven && structure.findings.empty() && structure.more_findings == 0;
+  log.size = structure.size;
+  log.note = structure.checkpoint;
+  log.checkpoint_ms = structure.checkpoint_ms;
+  log.statements = held.kinds;
+  log.erased = structure.erased;
+  log.out_of_scope = structure.withheld;
+  log.absent = structure.absent;
+  log.root = HexEncode(structure.root);
+  log.verifier_key = structure.verifier_key;
+  return log;
+}
+
+void Replayer::AddStructure(const LogSource& source, const StructureReport& structure) {
+  for (const StructureFinding& found : structure.findings) {
+    Finding finding;
+    finding.log = found.author.ToString();
+    if (found.has_index) finding.index = found.index;
+    finding.reason = found.reason;
+    if (!found.file.empty()) absl::StrAppend(&finding.reason, " (", found.file, ")");
+    if (found.has_index && found.other != found.index && found.other != 0) {
+      finding.related.push_back({finding.log, found.other});
+    }
+    findings_.Add(ToWord(found.kind), std::move(finding));
+  }
+  if (structure.absent == 0) return;
+  Finding finding;
+  finding.log = source.author.ToString();
+  finding.reason = absl::StrCat(structure.absent, " statement(s) are absent.");
+  findings_.Add("body-absent", std::move(finding));
+}
+
+// Every part once, by as many threads as there are tallies.
+absl::Status Replayer::RunJoin(absl::string_view step, Join join) {
+  const size_t parts = scene_.parting.parts();
+  std::atomic<size_t> next{0};
+  std::vector<absl::Status> statuses(tallies_.size());
+  const auto work = [&](size_t worker) {
+    while (statuses[worker].ok()) {
+      const size_t part = next++;
+      if (part >= parts) return;
+      statuses[worker] = join(scene_, part, tallies_[worker].get());
+      Progress(step, part + 1, parts);
+    }
+  };
+  std::vector<std::thread> threads;
+  for (size_t worker = 1; worker < tallies_.size(); ++worker) threads.emplace_back(work, worker);
+  work(0);
+  for (std::thread& thread : threads) thread.join();
+  absl::Status status;
+  for (const absl::Status& one : statuses) status.Update(one);
+  return status;
+}
+
+void Replayer::Finish() {
+  std::map<std::pair<bool, uint64_t>, ExchangeRefs> shown;
+  for (const auto& tally : tallies_) tally->MergeInto(&report_, &shown);
+  for (auto& [rank, refs] : shown) report_.exchanges.push_back(std::move(refs));
+  for (const auto& list : history_->directory().Lists()) {
+    for (const permission::Row& row : list->list->rows()) report_.procedures[row.procedure];
+  }
+  for (const auto& [procedure, use] : report_.procedures) {
+    if (use.queries == 0 && use.permits == 0 && use.refusals.empty()) {
+      report_.procedures_never_used.push_back(procedure);
+    }
+  }
+  report_.network = history_->network();
+  report_.lists = history_->Lists();
+  report_.findings = findings_.Sorted();
+  report_.totals = findings_.Totals();
+  report_.finding_count = findings_.Count(Severity::kFinding);
+  report_.note_count = findings_.Count(Severity::kNote);
+}
+
+void Replayer::Progress(absl::string_view step, uint64_t done, uint64_t all) {
+  if (!options_.progress) return;
+  absl::MutexLock lock(&progress_mutex_);
+  options_.progress(step, done, all);
+}
+
+}  // namespace
+
+absl::StatusOr<Report> Replay(const ReplayOptions& options, ReplayTimes* times) {
+  return Replayer(options).Run(times);
+}
+
+}  // namespace nakadachi::replay

@@ -1,0 +1,133 @@
+#include "tools/replay/scan.h"
+
+#include <google/protobuf/arena.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+namespace nakadachi::replay {
+namespace {
+
+struct PreparedFacts final : EntryConsumer::Prepared {
+  Facts facts;
+  std::vector<Stub> stubs;
+};
+
+Hash HashOf(absl::string_view bytes) {
+  Hash hash{};
+  std::memcpy(hash.data(), bytes.data(), std::min(bytes.size(), hash.size()));
+  return hash;
+}
+
+}  // namespace
+
+Scan::Scan(Scene* scene, History* history)
+    : scene_(*scene),
+      history_(*history),
+      queries_(scene->stores->queries.get()),
+      decisions_(scene->stores->decisions.get()),
+      answers_(scene->stores->answers.get()),
+      stubs_(scene->stores->stubs.get()) {}
+
+void Scan::Begin(const Author& log, int64_t checkpoint_ms) {
+  number_ = scene_.interners->institutions.Intern(log.ToString());
+  checkpoint_ms_ = checkpoint_ms;
+  latest_ms_ = INT64_MIN;
+  latest_index_ = 0;
+  held_ = Held();
+}
+
+Scan::Held Scan::End() { return std::move(held_); }
+
+absl::Status Scan::Flush() {
+  absl::Status status = queries_.Flush();
+  status.Update(decisions_.Flush());
+  status.Update(answers_.Flush());
+  status.Update(stubs_.Flush());
+  return status;
+}
+
+// By several threads: touches nothing that Take does.
+std::unique_ptr<EntryConsumer::Prepared> Scan::Prepare(const Author& log,
+                                                       absl::Span<const Entry> run) {
+  auto prepared = std::make_unique<PreparedFacts>();
+  const uint32_t number = scene_.interners->institutions.Intern(log.ToString());
+  google::protobuf::Arena arena;
+  auto* statement = google::protobuf::Arena::CreateMessage<v1::Statement>(&arena);
+  for (const Entry& entry : run) {
+    if (entry.body.state != evidence::BodyState::kPresent) {
+      prepared->stubs.push_back({HashOf(entry.commitment), number});
+      continue;
+    }
+    const absl::string_view bytes = entry.body.statement;
+    // What is no statement of this log's author is the structure's finding.
+    if (!statement->ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) ||
+        statement->author() != log.ToString()) {
+      continue;
+    }
+    Extract(*statement, HashOf(entry.commitment), {entry.index, number}, log.IsBroker(),
+            *scene_.interners, &prepared->facts);
+  }
+  return prepared;
+}
+
+void Scan::Take(const Author& log, absl::Span<const Entry> run,
+                std::unique_ptr<Prepared> prepared) {
+  (void)log;
+  (void)run;
+  auto& ready = static_cast<PreparedFacts&>(*prepared);
+  Facts& facts = ready.facts;
+  const Parting& parting = scene_.parting;
+  for (const QueryFact& query : facts.queries) {
+    queries_.Add(parting.PartOf(AsView(query.commitment)), query);
+  }
+  for (const DecisionFact& decision : facts.decisions) {
+    decisions_.Add(parting.PartOf(AsView(decision.query)), decision);
+  }
+  for (const AnswerFact& answer : facts.answers) {
+    answers_.Add(parting.PartOf(AsView(answer.permit)), answer);
+  }
+  for (const Stub& stub : ready.stubs) {
+    stubs_.Add(parting.PartOf(AsView(stub.commitment)), stub);
+  }
+  held_.has_stubs |= !ready.stubs.empty();
+  for (auto& [index, statement] : facts.directory) history_.Take(index, std::move(statement));
+  CheckTimes(facts.times);
+  for (const uint64_t index : facts.misplaced) {
+    scene_.Add("statement-misplaced", {index, number_}, 0,
+               "The log's author has no power to make a statement of this kind.");
+  }
+  for (size_t kind = 0; kind < facts.kinds.size(); ++kind) {
+    if (facts.kinds[kind] == 0) continue;
+    held_.kinds[std::string(KindName(static_cast<v1::Statement::KindCase>(kind)))] +=
+        facts.kinds[kind];
+  }
+}
+
+void Scan::CheckTimes(const std::vector<std::pair<uint64_t, int64_t>>& times) {
+  for (const auto& [index, time_ms] : times) {
+    if (latest_ms_ != INT64_MIN && time_ms < latest_ms_ - scene_.tolerance_ms) {
+      scene_.Add("clock-back", {index, number_}, time_ms,
+                 absl::StrCat("Its time is ", latest_ms_ - time_ms,
+                              " ms before that of an entry recorded earlier."),
+                 {{latest_index_, number_}});
+      latest_ms_ = time_ms;  // one finding each time the clock is moved
+      latest_index_ = index;
+    }
+    if (time_ms > checkpoint_ms_ + scene_.tolerance_ms) {
+      scene_.Add("time-ahead", {index, number_}, time_ms,
+                 absl::StrCat("Its time is ", time_ms - checkpoint_ms_,
+                              " ms after the checkpoint that covers it."));
+    }
+    if (time_ms > latest_ms_) {
+      latest_ms_ = time_ms;
+      latest_index_ = index;
+    }
+  }
+}
+
+}  // namespace nakadachi::replay

@@ -1,0 +1,109 @@
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/time.h"
+#include "tools/replay/extract.h"
+#include "tools/replay/search.h"
+#include "tools/replay/search_index.h"
+
+namespace nakadachi::replay {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr char kAssertion[] =
+    "That these permits are about the person is the broker's own assertion; no recorded statement "
+    "says it.";
+
+const v1::Permit* PermitOf(const v1::Statement& statement) {
+  return statement.has_permit() ? &statement.permit() : nullptr;
+}
+
+// Without linkage codes: they say nothing to a reader but who is who.
+Json SummaryOf(const Hit& hit) {
+  const Searchable found = SearchableOf(hit.statement, "");
+  Json json = {{"kind", std::string(KindName(hit.statement.kind_case()))},
+               {"time_ms", hit.statement.time_ms()}};
+  const auto add = [&json](const char* name, const std::string& value) {
+    if (!value.empty()) json[name] = value;
+  };
+  add("requester", found.institutions[1].empty() ? "" : found.institutions[0]);
+  add("provider", found.institutions[1]);
+  add("procedure", found.procedure);
+  add("staff", found.staff);
+  add("outcome", found.outcome);
+  if (const v1::Permit* permit = PermitOf(hit.statement)) {
+    json["items"] = std::vector<std::string>(permit->items().begin(), permit->items().end());
+    json["legal_basis"] =
+        std::vector<std::string>(permit->legal_basis().begin(), permit->legal_basis().end());
+    json["list_version"] = permit->list_version();
+    json["department"] = permit->department();
+  }
+  return json;
+}
+
+Json Of(const Hit& hit) {
+  Json json = {{"log", hit.entry.log}, {"index", hit.entry.index}};
+  json.update(SummaryOf(hit));
+  json["proven"] = hit.proven;
+  if (!hit.proven) json["problem"] = hit.problem;
+  json["commitment"] = hit.commitment;
+  json["leaf_hash"] = hit.leaf_hash;
+  json["path"] = Json::array();
+  for (const std::string& hash : hit.recorded.path()) json["path"].push_back(HexEncode(hash));
+  json["checkpoint"] = hit.recorded.checkpoint();
+  json["exchange"] = Json::array();
+  for (const EntryRef& entry : hit.exchange) {
+    json["exchange"].push_back({{"log", entry.log}, {"index", entry.index}});
+  }
+  return json;
+}
+
+void AddHit(const Hit& hit, std::string* text) {
+  const Searchable found = SearchableOf(hit.statement, "");
+  absl::StrAppend(
+      text, hit.entry.log, " #", hit.entry.index, "  ",
+      absl::FormatTime("%Y-%m-%d %H:%M:%E3S UTC", absl::FromUnixMillis(hit.statement.time_ms()),
+                       absl::UTCTimeZone()),
+      "  ", KindName(hit.statement.kind_case()));
+  if (!found.institutions[1].empty()) {
+    absl::StrAppend(text, "  ", found.institutions[0], " asks ", found.institutions[1]);
+  }
+  for (const std::string* part : {&found.procedure, &found.outcome, &found.staff}) {
+    if (!part->empty()) absl::StrAppend(text, "  ", *part);
+  }
+  absl::StrAppend(text, hit.proven ? "  proven" : absl::StrCat("  NOT PROVEN: ", hit.problem),
+                  "\n");
+  if (hit.exchange.empty()) return;
+  absl::StrAppend(text, "    with ",
+                  absl::StrJoin(hit.exchange, ", ",
+                                [](std::string* out, const EntryRef& entry) {
+                                  absl::StrAppend(out, entry.log, " #", entry.index);
+                                }),
+                  "\n");
+}
+
+}  // namespace
+
+std::string ToJson(const SearchResult& result) {
+  Json json = {{"matches", result.matches},
+               {"shown", result.hits.size()},
+               {"all_proven", result.all_proven()},
+               {"elapsed_s", result.elapsed_s}};
+  if (result.person_by_assertion) json["person"] = kAssertion;
+  json["hits"] = Json::array();
+  for (const Hit& hit : result.hits) json["hits"].push_back(Of(hit));
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string ToText(const SearchResult& result) {
+  std::string text;
+  for (const Hit& hit : result.hits) AddHit(hit, &text);
+  absl::StrAppend(&text, result.matches, " matches, ", result.hits.size(), " shown, ",
+                  result.all_proven() ? "all proven" : "NOT ALL PROVEN", "\n");
+  if (result.person_by_assertion) absl::StrAppend(&text, kAssertion, "\n");
+  return text;
+}
+
+}  // namespace nakadachi::replay

@@ -1,0 +1,60 @@
+// Counts of one thread, merged into the report in the end.
+#ifndef NAKADACHI_TOOLS_REPLAY_TALLY_H_
+#define NAKADACHI_TOOLS_REPLAY_TALLY_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tools/replay/extract.h"
+#include "tools/replay/history.h"
+#include "tools/replay/judge.h"
+#include "tools/replay/report.h"
+
+namespace nakadachi::replay {
+
+// Not thread-safe.
+class Tally {
+ public:
+  Tally(const History* history, Interners* interners, const Rereader* rereader);
+
+  Figures figures;
+  Judge judge;  // remembers, so it goes with the thread
+
+  // Of a procedure that a list names, and of a member; all others together are "(other)".
+  Use& OfQuestion(uint32_t question);
+  Use& OfRequester(uint32_t institution);
+  Use& OfProvider(uint32_t institution);
+
+  // Keeps a few exchanges: those with findings, and the first in the broker's log.
+  void Show(uint64_t permit_index, bool has_findings, const ExchangeRefs& refs);
+  bool WouldShow(uint64_t permit_index, bool has_findings) const;
+
+  void MergeInto(Report* report, std::map<std::pair<bool, uint64_t>, ExchangeRefs>* shown) const;
+
+ private:
+  using Uses = std::map<std::string, std::unique_ptr<Use>>;
+  Use& Named(const std::string& name, Uses* uses, uint32_t number, std::vector<Use*>* by_number);
+  Use& OfInstitution(uint32_t institution, Uses* uses, std::vector<Use*>* by_number);
+  bool IsListed(const std::string& procedure) const;
+
+  const History* const history_;
+  Interners* const interners_;
+  Uses procedures_;
+  Uses requesters_;
+  Uses providers_;
+  std::vector<Use*> by_question_;
+  std::vector<Use*> by_requester_;
+  std::vector<Use*> by_provider_;
+  std::map<std::pair<bool, uint64_t>, ExchangeRefs> shown_;  // (without findings, index)
+};
+
+// How many exchanges a report shows.
+constexpr size_t kShownExchanges = 50;
+
+}  // namespace nakadachi::replay
+
+#endif  // NAKADACHI_TOOLS_REPLAY_TALLY_H_
