@@ -148,7 +148,7 @@ v1::QueryRequest MunicipalClient::NewQuery(const AddresseeNumber& person,
                                            const std::string& procedure,
                                            const std::vector<std::string>& items) {
   v1::QueryRequest request;
-  request.set_request_id(random_->String(16));
+  request.set_request_id(TimeOrderedId(absl::ToUnixMillis(absl::Now()), *random_));
   request.set_municipality(municipality_.ToString());
   request.set_addressee_number(person.Reveal());
   request.set_provider(provider.ToString());

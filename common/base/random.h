@@ -29,6 +29,10 @@ class Random {
   }
 };
 
+// 16 bytes that sort by when they were made and are random otherwise (74 bits): a UUID of version
+// 7, RFC 9562 section 5.7. Stores keep what belongs together close together by such keys.
+std::string TimeOrderedId(int64_t now_ms, Random& random);
+
 }  // namespace nakadachi
 
 #endif  // NAKADACHI_COMMON_BASE_RANDOM_H_

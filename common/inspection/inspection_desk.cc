@@ -104,7 +104,8 @@ absl::Status InspectionDesk::Fill(const v1::OpenInspectionRequest& scope, ledger
   if (!scope.persons() || !statement.has_permit() || parts_.person_of == nullptr) {
     return absl::OkStatus();
   }
-  NAKADACHI_ASSIGN_OR_RETURN(*out->mutable_person(), parts_.person_of(entry.commitment));
+  NAKADACHI_ASSIGN_OR_RETURN(*out->mutable_person(),
+                             parts_.person_of(statement.permit().permit_number()));
   return absl::OkStatus();
 }
 

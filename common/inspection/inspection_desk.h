@@ -18,7 +18,7 @@ class InspectionDesk {
  public:
   // The record-management code of a permit (16 bytes), by its commitment; empty where none is
   // kept.
-  using PersonOf = std::function<absl::StatusOr<std::string>(const Hash& permit_commitment)>;
+  using PersonOf = std::function<absl::StatusOr<std::string>(const std::string& permit_number)>;
   // Everything outlives the desk. `person_of` is empty but at the broker.
   struct Parts {
     AccessLog* log = nullptr;

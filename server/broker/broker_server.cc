@@ -165,17 +165,17 @@ class BrokerServerImpl final : public BrokerServer {
         DirectoryDesk::Parts{ledger_.get(), store_.get(), directory_.get(), clock_, random_});
     access_log_.emplace(inspection::AccessLog::Parts{ledger_.get(), &store_->database(),
                                                      store_->access_family(), clock_, random_});
-    inspection_desk_.emplace(
-        inspection::InspectionDesk::Parts{&*access_log_, ledger_.get(), &store_->ledger_store(),
-                                          [this](const Hash& permit) { return PersonOf(permit); }});
+    inspection_desk_.emplace(inspection::InspectionDesk::Parts{
+        &*access_log_, ledger_.get(), &store_->ledger_store(),
+        [this](const std::string& permit_number) { return PersonOf(permit_number); }});
     own_records_desk_.emplace(OwnRecordsDesk::Parts{&*access_log_, ledger_.get(), store_.get()});
     return directory_desk_->Found(config_.network_name(), signing_key_.public_key(),
                                   sealing_public_key_);
   }
 
-  absl::StatusOr<std::string> PersonOf(const Hash& permit_commitment) const {
+  absl::StatusOr<std::string> PersonOf(const std::string& permit_number) const {
     NAKADACHI_ASSIGN_OR_RETURN(const std::optional<stored::v1::PermitRecord> record,
-                               store_->FindPermit(AsView(permit_commitment)));
+                               store_->FindPermit(permit_number));
     return record ? record->person() : "";
   }
 

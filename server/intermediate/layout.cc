@@ -11,7 +11,7 @@ namespace {
 
 constexpr char kEnds = 'x';
 constexpr size_t kU64Size = 8;
-constexpr size_t kCommitmentSize = 32;
+constexpr size_t kPermitNumberSize = 16;
 
 }  // namespace
 
@@ -40,16 +40,16 @@ std::string ReplicaKey(absl::string_view person, absl::string_view item) {
   return absl::StrCat(person, item);
 }
 
-std::string ProvisionEndKey(int64_t valid_until_ms, absl::string_view permit_commitment) {
+std::string ProvisionEndKey(int64_t valid_until_ms, absl::string_view permit_number) {
   return absl::StrCat(absl::string_view(&kEnds, 1),
-                      storage::KeyU64(static_cast<uint64_t>(valid_until_ms)), permit_commitment);
+                      storage::KeyU64(static_cast<uint64_t>(valid_until_ms)), permit_number);
 }
 
 bool ParseProvisionEndKey(absl::string_view key, int64_t* valid_until_ms,
-                          std::string* permit_commitment) {
-  if (key.size() != 1 + kU64Size + kCommitmentSize || key[0] != kEnds) return false;
+                          std::string* permit_number) {
+  if (key.size() != 1 + kU64Size + kPermitNumberSize || key[0] != kEnds) return false;
   *valid_until_ms = static_cast<int64_t>(storage::U64FromKey(key.substr(1, kU64Size)));
-  *permit_commitment = std::string(key.substr(1 + kU64Size));
+  *permit_number = std::string(key.substr(1 + kU64Size));
   return true;
 }
 

@@ -15,6 +15,8 @@
 namespace nakadachi::intermediate {
 
 // Numbers of the column families in Families().
+// Permit numbers, and the request ids of this project's clients, sort by time: what is written and
+// read together lies together.
 enum Family : int {
   kMeta,         // ledger head; counters; outbox sequence; accesses (common/inspection)
   kCommitments,  // ledger
@@ -24,14 +26,14 @@ enum Family : int {
                  // 'c' || blind(linkage code) -> addressee number
                  // 'n' || blind(acquisition number) -> KeyU64(expires) || addressee number
   kReplica,      // blind(addressee number) || item -> KeyU64(source version) || ReplicaSet
-  kProvisions,   // permit commitment -> AnsweredPermit; 'x' || KeyU64(valid until) || commitment
+  kProvisions,   // permit number -> AnsweredPermit; 'x' || KeyU64(valid until) || permit number
   kReviews,      // permit number -> StoredReview
   kExchanges,    // 'r' || request id -> StoredExchange
                  // 'o' || request id -> KeyU64(lapses, ms): open ones
                  // 'p' || permit commitment -> request id: reviewed ones
   kOutbox,       // 'b' || KeyU64(leaf index): halves for the broker, no value
                  // 'x' || KeyU64(leaf index): halves that the broker refused
-                 // 'd' || permit commitment -> OutboxEntry: deliveries
+                 // 'd' || permit number -> OutboxEntry: deliveries
 };
 
 const std::vector<storage::ColumnFamily>& Families();
@@ -46,10 +48,10 @@ inline constexpr absl::string_view kBlindAcquisition = "acquisition-number";
 std::string CodesKey(char kind, absl::string_view blind);
 std::string ReplicaKey(absl::string_view person, absl::string_view item);
 // Keys of kProvisions.
-std::string ProvisionEndKey(int64_t valid_until_ms, absl::string_view permit_commitment);
+std::string ProvisionEndKey(int64_t valid_until_ms, absl::string_view permit_number);
 // False where `key` begins with 'x' by chance only.
 bool ParseProvisionEndKey(absl::string_view key, int64_t* valid_until_ms,
-                          std::string* permit_commitment);
+                          std::string* permit_number);
 
 // Counters in kMeta: how many there are, without counting them. Whoever changes one holds a lock
 // from reading to commit.

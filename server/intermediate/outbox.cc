@@ -28,8 +28,8 @@ constexpr absl::Duration kLinger = absl::Milliseconds(100);
 
 std::string HalfKey(uint64_t leaf_index) { return "b" + storage::KeyU64(leaf_index); }
 std::string RefusedKey(uint64_t leaf_index) { return "x" + storage::KeyU64(leaf_index); }
-std::string DeliveryKey(absl::string_view permit_commitment) {
-  return absl::StrCat("d", permit_commitment);
+std::string DeliveryKey(absl::string_view permit_number) {
+  return absl::StrCat("d", permit_number);
 }
 
 // A requester that has lost its view of an exchange may find it again after a restart.
@@ -44,7 +44,7 @@ using Reported = absl::StatusOr<std::vector<absl::Status>>;
 // link is slow.
 struct Mailbox {
   struct Delivered {
-    std::string permit_commitment;
+    std::string permit_number;
     absl::StatusOr<v1::Recorded> receipt;
   };
 
@@ -108,12 +108,11 @@ class OutboxThread final : public Outbox {
   void Forget(const std::vector<uint64_t>& indices);
 
   void SendDeliveries();
-  void Send(const std::string& permit_commitment);
+  void Send(const std::string& permit_number);
   void OnDelivered(const Mailbox::Delivered& delivered);
-  void PauseDelivery(const std::string& permit_commitment);
-  absl::StatusOr<std::string> CheckReceipt(const std::string& permit_commitment,
-                                           const v1::Recorded& recorded) const;
-  void EndDelivery(const std::string& permit_commitment, const std::string& reviewed_permit = {});
+  void PauseDelivery(const std::string& permit_number);
+  absl::Status CheckReceipt(const std::string& permit_number, const v1::Recorded& recorded) const;
+  void EndDelivery(const std::string& permit_number, bool received = false);
   template <typename Message>
   std::optional<Message> Read(Family family, const std::string& key) const;
 
@@ -126,7 +125,7 @@ class OutboxThread final : public Outbox {
 
   // The thread's own.
   Halves halves_;
-  std::map<std::string, Delivery> deliveries_;  // by permit commitment
+  std::map<std::string, Delivery> deliveries_;  // by permit number
   std::thread thread_;
 };
 
@@ -147,7 +146,7 @@ void OutboxThread::AddHalf(uint64_t leaf_index, storage::Batch& batch) {
 }
 
 void OutboxThread::AddDelivery(const stored::v1::OutboxEntry& entry, storage::Batch& batch) {
-  batch.Put(kOutbox, DeliveryKey(entry.permit_commitment()), entry.SerializeAsString());
+  batch.Put(kOutbox, DeliveryKey(entry.permit_number()), entry.SerializeAsString());
   ++deliveries_expected_;
 }
 
@@ -313,87 +312,83 @@ void OutboxThread::SendDeliveries() {
   const absl::Time now = absl::Now();
   size_t room = kDeliveriesAtOnce;
   std::vector<std::string> due;
-  for (const auto& [permit_commitment, delivery] : deliveries_) {
+  for (const auto& [permit_number, delivery] : deliveries_) {
     if (delivery.in_flight) {
       --room;
     } else if (delivery.due <= now) {
-      due.push_back(permit_commitment);
+      due.push_back(permit_number);
     }
   }
   due.resize(std::min(due.size(), room));
-  for (const std::string& permit_commitment : due) Send(permit_commitment);
+  for (const std::string& permit_number : due) Send(permit_number);
 }
 
-void OutboxThread::Send(const std::string& permit_commitment) {
-  const auto entry = Read<stored::v1::OutboxEntry>(kOutbox, DeliveryKey(permit_commitment));
-  const auto answer = Read<stored::v1::AnsweredPermit>(kProvisions, permit_commitment);
+void OutboxThread::Send(const std::string& permit_number) {
+  const auto entry = Read<stored::v1::OutboxEntry>(kOutbox, DeliveryKey(permit_number));
+  const auto answer = Read<stored::v1::AnsweredPermit>(kProvisions, permit_number);
   const bool there = entry.has_value() && answer.has_value() &&
                      answer->payload().empty() == (answer->outcome() != v1::PROVIDED);
   if (!there || institution_->NowMs() >= entry->give_up_ms()) {
-    return EndDelivery(permit_commitment);
+    return EndDelivery(permit_number);
   }
   absl::StatusOr<v1::Recorded> provision = institution_->ledger().Prove(answer->provision_index());
-  if (!provision.ok()) return PauseDelivery(permit_commitment);
+  if (!provision.ok()) return PauseDelivery(permit_number);
   v1::DeliverRequest request;
   *request.mutable_provision() = *std::move(provision);
   request.set_payload(answer->payload());
-  deliveries_[permit_commitment].in_flight = true;
+  deliveries_[permit_number].in_flight = true;
   peers_->Deliver(entry->route(), request,
-                  [mailbox = mailbox_, permit_commitment](absl::StatusOr<v1::Recorded> receipt) {
+                  [mailbox = mailbox_, permit_number](absl::StatusOr<v1::Recorded> receipt) {
                     absl::MutexLock lock(&mailbox->mutex);
-                    mailbox->delivered.push_back({permit_commitment, std::move(receipt)});
+                    mailbox->delivered.push_back({permit_number, std::move(receipt)});
                   });
 }
 
 void OutboxThread::OnDelivered(const Mailbox::Delivered& delivered) {
-  const std::string& permit_commitment = delivered.permit_commitment;
-  deliveries_[permit_commitment].in_flight = false;
+  const std::string& permit_number = delivered.permit_number;
+  deliveries_[permit_number].in_flight = false;
   if (!delivered.receipt.ok()) {
     const bool over = EndsDelivery(delivered.receipt.status());
-    return over ? EndDelivery(permit_commitment) : PauseDelivery(permit_commitment);
+    return over ? EndDelivery(permit_number) : PauseDelivery(permit_number);
   }
-  const absl::StatusOr<std::string> reviewed = CheckReceipt(permit_commitment, *delivered.receipt);
-  if (!reviewed.ok()) return PauseDelivery(permit_commitment);
-  EndDelivery(permit_commitment, *reviewed);
+  if (!CheckReceipt(permit_number, *delivered.receipt).ok()) return PauseDelivery(permit_number);
+  EndDelivery(permit_number, /*received=*/true);
 }
 
-void OutboxThread::PauseDelivery(const std::string& permit_commitment) {
-  Delivery& delivery = deliveries_[permit_commitment];
+void OutboxThread::PauseDelivery(const std::string& permit_number) {
+  Delivery& delivery = deliveries_[permit_number];
   ++delivery.failures;
   delivery.due = absl::Now() + PauseAfter(delivery.failures, *institution_->platform().random);
 }
 
-// The permit's number, where the requester has recorded a receipt for just what was delivered.
-absl::StatusOr<std::string> OutboxThread::CheckReceipt(const std::string& permit_commitment,
-                                                       const v1::Recorded& recorded) const {
+// OK where the requester has recorded a receipt for just what was delivered.
+absl::Status OutboxThread::CheckReceipt(const std::string& permit_number,
+                                        const v1::Recorded& recorded) const {
   NAKADACHI_ASSIGN_OR_RETURN(
       const ledger::Verified verified,
       institution_->platform().verifier->Verify(recorded, institution_->NowMs()));
-  const auto entry = Read<stored::v1::OutboxEntry>(kOutbox, DeliveryKey(permit_commitment));
-  const auto answer = Read<stored::v1::AnsweredPermit>(kProvisions, permit_commitment);
-  v1::Statement permit;
-  if (!entry.has_value() || !answer.has_value() ||
-      !permit.ParseFromString(answer->permit().statement())) {
+  const auto entry = Read<stored::v1::OutboxEntry>(kOutbox, DeliveryKey(permit_number));
+  const auto answer = Read<stored::v1::AnsweredPermit>(kProvisions, permit_number);
+  if (!entry.has_value() || !answer.has_value()) {
     return absl::NotFoundError("the delivery is over");
   }
   const v1::Receipt& receipt = verified.statement.receipt();
   const bool same = verified.author.ToString() == entry->requester() &&
                     receipt.provision_commitment() == answer->provision_commitment() &&
-                    receipt.permit_commitment() == permit_commitment &&
-                    receipt.permit_number() == permit.permit().permit_number();
-  if (!same) return InvalidField("receipt", "changed", "is not for what was delivered");
-  return receipt.permit_number();
+                    receipt.permit_commitment() == entry->permit_commitment() &&
+                    receipt.permit_number() == permit_number;
+  return same ? absl::OkStatus()
+              : InvalidField("receipt", "changed", "is not for what was delivered");
 }
 
-void OutboxThread::EndDelivery(const std::string& permit_commitment,
-                               const std::string& reviewed_permit) {
-  deliveries_.erase(permit_commitment);
+void OutboxThread::EndDelivery(const std::string& permit_number, bool received) {
+  deliveries_.erase(permit_number);
   storage::Batch batch(institution_->database());
-  batch.Delete(kOutbox, DeliveryKey(permit_commitment));
-  auto review = Read<stored::v1::StoredReview>(kReviews, reviewed_permit);
-  if (review.has_value()) {
+  batch.Delete(kOutbox, DeliveryKey(permit_number));
+  auto review = Read<stored::v1::StoredReview>(kReviews, permit_number);
+  if (received && review.has_value()) {
     review->mutable_review()->set_delivered(true);
-    batch.Put(kReviews, reviewed_permit, review->SerializeAsString());
+    batch.Put(kReviews, permit_number, review->SerializeAsString());
   }
   // What stays is delivered again after the next Open, and answered by the same receipt.
   institution_->database().CommitUnsynced(std::move(batch)).IgnoreError();

@@ -22,7 +22,7 @@ constexpr int64_t kReviewsKeptMs = int64_t{30} * 24 * 3'600 * 1'000;
 
 // What becomes durable in the same commit as a Provision, ready but for the leaf's index.
 struct AlsoDurable {
-  std::string permit_commitment;
+  std::string permit_number;
   std::string answered;    // AnsweredPermit without its index
   std::string end_key;     // empty where nothing is to be forgotten
   std::string review_key;  // empty where there is no review
@@ -36,7 +36,7 @@ void Write(AlsoDurable& also, uint64_t leaf_index, Outbox& outbox, storage::Batc
   stored::v1::AnsweredPermit index;
   index.set_provision_index(leaf_index);
   index.AppendToString(&also.answered);
-  batch.Put(kProvisions, also.permit_commitment, also.answered);
+  batch.Put(kProvisions, also.permit_number, also.answered);
   if (!also.end_key.empty()) batch.Put(kProvisions, also.end_key, {});
   if (!also.review_key.empty()) batch.Put(kReviews, also.review_key, also.review);
   outbox.AddHalf(leaf_index, batch);
@@ -66,6 +66,7 @@ v1::Provision ProvisionOf(const GenuinePermit& genuine, const PermitAnswer& answ
 stored::v1::AnsweredPermit AnsweredOf(const GenuinePermit& genuine, const PermitAnswer& answer,
                                       const Hash& provision_commitment) {
   stored::v1::AnsweredPermit answered;
+  answered.set_permit_commitment(std::string(AsView(genuine.commitment)));
   answered.set_requester(genuine.permit().requester());
   answered.set_valid_until_ms(genuine.permit().valid_until_ms());
   answered.set_provision_commitment(std::string(AsView(provision_commitment)));
@@ -94,6 +95,7 @@ stored::v1::StoredReview ReviewOf(const GenuinePermit& genuine, const std::strin
 
 stored::v1::OutboxEntry DeliveryOf(const GenuinePermit& genuine) {
   stored::v1::OutboxEntry entry;
+  entry.set_permit_number(genuine.permit().permit_number());
   entry.set_permit_commitment(std::string(AsView(genuine.commitment)));
   *entry.mutable_route() = genuine.permit().requester_route();
   entry.set_requester(genuine.permit().requester());
@@ -153,7 +155,7 @@ class ProviderImpl final : public Provider {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(review_mutex_);
 
   absl::StatusOr<std::optional<stored::v1::AnsweredPermit>> ReadAnswered(
-      absl::string_view permit_commitment) const;
+      absl::string_view permit_number) const;
   absl::StatusOr<stored::v1::StoredReview> ReadReview(const std::string& permit_number) const;
   absl::Status ForgetPayloads(int64_t now_ms);
   absl::Status ForgetReviews(int64_t now_ms);
@@ -255,8 +257,12 @@ void ProviderImpl::Finish(const Hash& permit_commitment,
 absl::StatusOr<std::optional<v1::ProvideResponse>> ProviderImpl::AnswerAgain(
     const GenuinePermit& permit) {
   NAKADACHI_ASSIGN_OR_RETURN(std::optional<stored::v1::AnsweredPermit> answered,
-                             ReadAnswered(AsView(permit.commitment)));
+                             ReadAnswered(permit.permit().permit_number()));
   if (!answered.has_value()) return std::optional<v1::ProvideResponse>();
+  if (answered->permit_commitment() != AsView(permit.commitment)) {
+    return FieldError(absl::StatusCode::kFailedPrecondition, "permit_number", "number-reused",
+                      "another permit was answered under this number");
+  }
   const bool past = institution_->NowMs() >= answered->valid_until_ms();
   if (past && answered->reason() != v1::PERMIT_EXPIRED) {
     return FieldError(absl::StatusCode::kFailedPrecondition, "valid_until_ms", "expired",
@@ -286,16 +292,16 @@ void ProviderImpl::Record(Task task, PermitAnswer answer, int64_t now_ms) {
   ledger::Prepared prepared = ledger::Prepare(statement, *institution_->platform().random);
 
   AlsoDurable also;
-  also.permit_commitment = std::string(AsView(permit.commitment));
+  also.permit_number = permit.permit().permit_number();
   stored::v1::AnsweredPermit answered = AnsweredOf(permit, answer, prepared.commitment);
   *answered.mutable_permit() = std::move(task.recorded);
   if (answer.outcome == v1::AWAITING_REVIEW) {
-    also.review_key = permit.permit().permit_number();
+    also.review_key = also.permit_number;
     also.review = ReviewOf(permit, answer.addressee, now_ms).SerializeAsString();
   }
   if (answer.outcome == v1::PROVIDED) {
     answered.set_payload(std::move(answer.payload));
-    also.end_key = ProvisionEndKey(answered.valid_until_ms(), also.permit_commitment);
+    also.end_key = ProvisionEndKey(answered.valid_until_ms(), also.permit_number);
   }
   also.answered = answered.SerializeAsString();
 
@@ -349,7 +355,7 @@ absl::StatusOr<v1::Outcome> ProviderImpl::DecideReview(const std::string& permit
                       "the permit's validity is over");
   }
   NAKADACHI_ASSIGN_OR_RETURN(std::optional<stored::v1::AnsweredPermit> answered,
-                             ReadAnswered(review.permit_commitment()));
+                             ReadAnswered(permit_number));
   v1::Statement statement;
   if (!answered.has_value() || !statement.ParseFromString(answered->permit().statement())) {
     return absl::DataLossError("the permit under review is missing or does not parse");
@@ -383,16 +389,16 @@ absl::StatusOr<v1::Outcome> ProviderImpl::RecordReviewed(
   ledger::Prepared prepared = ledger::Prepare(statement, *institution_->platform().random);
 
   AlsoDurable also;
-  also.permit_commitment = std::string(AsView(permit.commitment));
+  also.permit_number = permit.permit().permit_number();
   stored::v1::AnsweredPermit answered = AnsweredOf(permit, answer, prepared.commitment);
   *answered.mutable_permit() = std::move(*before.mutable_permit());
   if (answer.outcome == v1::PROVIDED) {
     answered.set_payload(answer.payload);
-    also.end_key = ProvisionEndKey(answered.valid_until_ms(), also.permit_commitment);
+    also.end_key = ProvisionEndKey(answered.valid_until_ms(), also.permit_number);
   }
   also.answered = answered.SerializeAsString();
   review.mutable_review()->set_decided(answer.outcome);
-  also.review_key = review.review().permit_number();
+  also.review_key = also.permit_number;
   also.review = review.SerializeAsString();
   also.delivery = DeliveryOf(permit);
 
@@ -409,9 +415,9 @@ absl::StatusOr<v1::Outcome> ProviderImpl::RecordReviewed(
 }
 
 absl::StatusOr<std::optional<stored::v1::AnsweredPermit>> ProviderImpl::ReadAnswered(
-    absl::string_view permit_commitment) const {
+    absl::string_view permit_number) const {
   NAKADACHI_ASSIGN_OR_RETURN(const std::optional<std::string> value,
-                             institution_->database().Get(kProvisions, permit_commitment));
+                             institution_->database().Get(kProvisions, permit_number));
   if (!value.has_value()) return std::optional<stored::v1::AnsweredPermit>();
   stored::v1::AnsweredPermit answered;
   if (!answered.ParseFromString(*value)) {
@@ -443,26 +449,26 @@ absl::Status ProviderImpl::Sweep() {
 absl::Status ProviderImpl::ForgetPayloads(int64_t now_ms) {
   const std::string first = ProvisionEndKey(0, {});
   while (true) {
-    std::vector<std::pair<std::string, std::string>> ended;  // key, commitment
+    std::vector<std::pair<std::string, std::string>> ended;  // key, permit number
     NAKADACHI_RETURN_IF_ERROR(institution_->database().Scan(
         kProvisions, first.substr(0, 1), first, [&](absl::string_view key, absl::string_view) {
           int64_t valid_until_ms = 0;
-          std::string commitment;
-          if (!ParseProvisionEndKey(key, &valid_until_ms, &commitment)) return true;
+          std::string number;
+          if (!ParseProvisionEndKey(key, &valid_until_ms, &number)) return true;
           if (valid_until_ms > now_ms) return false;
-          ended.emplace_back(key, std::move(commitment));
+          ended.emplace_back(key, std::move(number));
           return ended.size() < kSweptAtOnce;
         }));
     if (ended.empty()) return absl::OkStatus();
     absl::MutexLock lock(&review_mutex_);
     storage::Batch batch(institution_->database());
-    for (const auto& [key, commitment] : ended) {
+    for (const auto& [key, number] : ended) {
       NAKADACHI_ASSIGN_OR_RETURN(std::optional<stored::v1::AnsweredPermit> answered,
-                                 ReadAnswered(commitment));
+                                 ReadAnswered(number));
       batch.Delete(kProvisions, key);
       if (!answered.has_value()) continue;
       answered->clear_payload();
-      batch.Put(kProvisions, commitment, answered->SerializeAsString());
+      batch.Put(kProvisions, number, answered->SerializeAsString());
     }
     NAKADACHI_RETURN_IF_ERROR(institution_->database().CommitUnsynced(std::move(batch)));
   }

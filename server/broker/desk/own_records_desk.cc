@@ -84,12 +84,11 @@ absl::StatusOr<std::optional<v1::OwnRecord>> OwnRecordsDesk::ReadRecord(uint64_t
   if (statement.permit().non_disclosure()) return std::optional<v1::OwnRecord>();
   v1::OwnRecord record;
   NAKADACHI_ASSIGN_OR_RETURN(*record.mutable_permit(), parts_.ledger->Prove(leaf));
-  NAKADACHI_RETURN_IF_ERROR(AddAnswer(entry.commitment, &record));
+  NAKADACHI_RETURN_IF_ERROR(AddAnswer(statement.permit().permit_number(), &record));
   return std::optional<v1::OwnRecord>(std::move(record));
 }
 
-absl::Status OwnRecordsDesk::AddAnswer(const Hash& permit_commitment, v1::OwnRecord* record) const {
-  const absl::string_view permit = AsView(permit_commitment);
+absl::Status OwnRecordsDesk::AddAnswer(const std::string& permit, v1::OwnRecord* record) const {
   NAKADACHI_ASSIGN_OR_RETURN(const std::optional<stored::v1::PermitRecord> kept,
                              parts_.store->FindPermit(permit));
   if (!kept || kept->provision_commitment().empty()) return absl::OkStatus();

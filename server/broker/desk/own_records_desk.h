@@ -36,7 +36,7 @@ class OwnRecordsDesk {
   absl::Status RecordAccess(const rpc::Peer& portal, const v1::ListOwnRecordsRequest& request);
   // nullopt: not for the person.
   absl::StatusOr<std::optional<v1::OwnRecord>> ReadRecord(uint64_t leaf) const;
-  absl::Status AddAnswer(const Hash& permit_commitment, v1::OwnRecord* record) const;
+  absl::Status AddAnswer(const std::string& permit_number, v1::OwnRecord* record) const;
 
   const Parts parts_;
 };

@@ -13,7 +13,6 @@ namespace nakadachi::broker {
 namespace {
 
 constexpr size_t kSaltBytes = 32;
-constexpr size_t kPermitNumberBytes = 16;
 
 absl::StatusOr<v1::Statement> DecodeQuery(const v1::Recorded& recorded) {
   v1::Statement statement;
@@ -123,7 +122,7 @@ void PermitDesk::RecordRefusal(const Case& the_case, const Hash& key, const Refu
 void PermitDesk::RecordPermit(const Case& the_case, Permitted permitted) {
   const Hash& key = the_case.commitment;
   v1::Permit& permit = permitted.permit;
-  permit.set_permit_number(parts_.random->String(kPermitNumberBytes));
+  permit.set_permit_number(TimeOrderedId(the_case.now_ms, *parts_.random));
   auto sealed = parts_.sealer->Seal(permitted.provider_code, permitted.provider_key,
                                     {permitted.requester, permitted.provider, key}, *parts_.random);
   if (!sealed.ok()) return Settle(key, sealed.status());
@@ -139,14 +138,14 @@ void PermitDesk::RecordPermit(const Case& the_case, Permitted permitted) {
   v1::Statement statement = NewStatement(the_case);
   *statement.mutable_permit() = std::move(permit);
   ledger::Prepared prepared = ledger::Prepare(statement, *parts_.random);
-  const Hash permit_commitment = prepared.commitment;
+  record.set_permit_commitment(std::string(AsView(prepared.commitment)));
   parts_.ledger->Append(
       std::move(prepared),
-      [this, key, permit_commitment, record = std::move(record), person = permitted.person](
+      [this, key, record = std::move(record), person = permitted.person](
           uint64_t leaf, storage::Batch& batch) mutable {
         record.set_leaf_index(leaf);
         parts_.store->PutDecision(key, leaf, batch);
-        parts_.store->PutPermit(permit_commitment, record, person, batch);
+        parts_.store->PutPermit(record, person, batch);
       },
       [this, key](absl::StatusOr<v1::Recorded> recorded) {
         if (recorded.ok()) ++parts_.figures->permits;

@@ -61,13 +61,13 @@ absl::StatusOr<ledger::Verified> ReportDesk::Examine(const rpc::Peer& peer,
 absl::Status ReportDesk::Enter(const ledger::Verified& verified, const v1::Recorded& half,
                                Round& round) {
   const v1::Statement& statement = verified.statement;
-  const std::string& permit = PermitCommitmentOf(statement);
+  const std::string& permit = PermitNumberOf(statement);
   auto touched = round.records.find(permit);
   if (touched == round.records.end()) {
     NAKADACHI_ASSIGN_OR_RETURN(std::optional<stored::v1::PermitRecord> found,
                                parts_.store->FindPermit(permit));
     if (!found && !permit.empty()) {
-      return FieldError(absl::StatusCode::kNotFound, "permit_commitment", "unknown-permit",
+      return FieldError(absl::StatusCode::kNotFound, "permit_number", "unknown-permit",
                         "names no permit of this broker");
     }
     touched = round.records.emplace(permit, found.value_or(stored::v1::PermitRecord())).first;
@@ -89,8 +89,8 @@ absl::Status ReportDesk::Enter(const ledger::Verified& verified, const v1::Recor
   }
   if (result.effect == HalfEffect::kInterim) return absl::OkStatus();
   ++(statement.has_provision() ? round.provisions : round.receipts);
-  parts_.store->UpdatePermit(permit, record, round.batch);
-  if (result.closes) parts_.store->ClosePermit(permit, record, round.batch);
+  parts_.store->UpdatePermit(record, round.batch);
+  if (result.closes) parts_.store->ClosePermit(record, round.batch);
   return absl::OkStatus();
 }
 
@@ -122,7 +122,7 @@ absl::StatusOr<v1::ListUnansweredResponse> ReportDesk::ListUnanswered(uint32_t l
     }
     v1::UnansweredPermit* unanswered = response.add_permits();
     unanswered->set_permit_number(record->permit_number());
-    unanswered->set_permit_commitment(permit);
+    unanswered->set_permit_commitment(record->permit_commitment());
     unanswered->set_requester(record->requester());
     unanswered->set_provider(record->provider());
     unanswered->set_valid_until_ms(record->valid_until_ms());

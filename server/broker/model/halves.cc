@@ -19,18 +19,18 @@ absl::Status CheckParties(const Half& half, const std::string& author, const std
     return FieldError(absl::StatusCode::kPermissionDenied, "author", "author",
                       "is not the permit's party");
   }
-  if (half.permit_number() != permit.permit_number()) {
-    return InvalidField("permit_number", "permit-number", "is another permit's");
+  if (half.permit_commitment() != permit.permit_commitment()) {
+    return InvalidField("permit_commitment", "permit-commitment", "is another permit's");
   }
   return absl::OkStatus();
 }
 
 }  // namespace
 
-const std::string& PermitCommitmentOf(const v1::Statement& half) {
+const std::string& PermitNumberOf(const v1::Statement& half) {
   static const std::string* const kNone = new std::string();
-  if (half.has_provision()) return half.provision().permit_commitment();
-  if (half.has_receipt()) return half.receipt().permit_commitment();
+  if (half.has_provision()) return half.provision().permit_number();
+  if (half.has_receipt()) return half.receipt().permit_number();
   return *kNone;
 }
 

@@ -22,11 +22,11 @@ struct HalfResult {
   bool receipt_dropped = false;  // the Receipt on record named another Provision: it contradicts
 };
 
-// INVALID_ARGUMENT or PERMISSION_DENIED with rule "kind", "author" or "permit-number" unless
+// INVALID_ARGUMENT or PERMISSION_DENIED with rule "kind", "author" or "permit-commitment" unless
 // `half` is a Provision by the permit's provider or a Receipt by its requester.
 absl::Status CheckHalf(const v1::Statement& half, const stored::v1::PermitRecord& permit);
-// The permit that a Provision or Receipt names; empty for other kinds.
-const std::string& PermitCommitmentOf(const v1::Statement& half);
+// The number of the permit that a Provision or Receipt names; empty for other kinds.
+const std::string& PermitNumberOf(const v1::Statement& half);
 
 // A provider speaks for itself: its first final Provision stands, whatever a Receipt names.
 HalfResult ApplyProvision(const v1::Provision& provision, const Hash& commitment,

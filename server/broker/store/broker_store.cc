@@ -62,8 +62,9 @@ absl::StatusOr<std::optional<Message>> GetMessage(const storage::Database& datab
   return std::optional<Message>(std::move(message));
 }
 
-std::string OpenKey(absl::string_view permit_commitment, const stored::v1::PermitRecord& record) {
-  return absl::StrCat(KeyU64(static_cast<uint64_t>(record.valid_until_ms())), permit_commitment);
+std::string OpenKey(const stored::v1::PermitRecord& record) {
+  return absl::StrCat(KeyU64(static_cast<uint64_t>(record.valid_until_ms())),
+                      record.permit_number());
 }
 
 }  // namespace
@@ -111,38 +112,36 @@ void BrokerStore::PutPresentation(const Hash& presentation, uint64_t leaf, stora
   batch.Put(kPresentations, AsView(presentation), KeyU64(leaf));
 }
 
-void BrokerStore::PutPermit(const Hash& permit_commitment, const stored::v1::PermitRecord& record,
+void BrokerStore::PutPermit(const stored::v1::PermitRecord& record,
                             const RecordManagementCode& person, storage::Batch& batch) {
-  UpdatePermit(AsView(permit_commitment), record, batch);
-  batch.Put(kOpen, OpenKey(AsView(permit_commitment), record), "");
+  UpdatePermit(record, batch);
+  batch.Put(kOpen, OpenKey(record), "");
   batch.Put(kPersons, absl::StrCat(PersonPrefix(person), KeyU64(record.leaf_index())), "");
 }
 
 absl::StatusOr<std::optional<stored::v1::PermitRecord>> BrokerStore::FindPermit(
-    absl::string_view permit_commitment) const {
-  return GetMessage<stored::v1::PermitRecord>(*database_, kPermits, permit_commitment);
+    absl::string_view permit_number) const {
+  return GetMessage<stored::v1::PermitRecord>(*database_, kPermits, permit_number);
 }
 
-void BrokerStore::PutHalf(absl::string_view permit_commitment, const Hash& half_commitment,
+void BrokerStore::PutHalf(absl::string_view permit_number, const Hash& half_commitment,
                           const v1::Recorded& half, storage::Batch& batch) {
-  batch.Put(kHalves, absl::StrCat(permit_commitment, AsView(half_commitment)),
+  batch.Put(kHalves, absl::StrCat(permit_number, AsView(half_commitment)),
             half.SerializeAsString());
 }
 
 absl::StatusOr<std::optional<v1::Recorded>> BrokerStore::FindHalf(
-    absl::string_view permit_commitment, absl::string_view half_commitment) const {
+    absl::string_view permit_number, absl::string_view half_commitment) const {
   return GetMessage<v1::Recorded>(*database_, kHalves,
-                                  absl::StrCat(permit_commitment, half_commitment));
+                                  absl::StrCat(permit_number, half_commitment));
 }
 
-void BrokerStore::UpdatePermit(absl::string_view permit_commitment,
-                               const stored::v1::PermitRecord& record, storage::Batch& batch) {
-  batch.Put(kPermits, permit_commitment, record.SerializeAsString());
+void BrokerStore::UpdatePermit(const stored::v1::PermitRecord& record, storage::Batch& batch) {
+  batch.Put(kPermits, record.permit_number(), record.SerializeAsString());
 }
 
-void BrokerStore::ClosePermit(absl::string_view permit_commitment,
-                              const stored::v1::PermitRecord& record, storage::Batch& batch) {
-  batch.Delete(kOpen, OpenKey(permit_commitment, record));
+void BrokerStore::ClosePermit(const stored::v1::PermitRecord& record, storage::Batch& batch) {
+  batch.Delete(kOpen, OpenKey(record));
 }
 
 absl::StatusOr<uint64_t> BrokerStore::CountOpen() const {
@@ -156,7 +155,7 @@ absl::StatusOr<uint64_t> BrokerStore::CountOpen() const {
 }
 
 absl::Status BrokerStore::VisitLapsed(
-    int64_t until_ms, const std::function<bool(absl::string_view permit_commitment)>& visit) const {
+    int64_t until_ms, const std::function<bool(absl::string_view permit_number)>& visit) const {
   return database_->Scan(kOpen, "", "", [&](absl::string_view key, absl::string_view) {
     if (key.size() < kU64Bytes) return false;
     if (U64FromKey(key.substr(0, kU64Bytes)) > static_cast<uint64_t>(until_ms)) return false;

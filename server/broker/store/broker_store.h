@@ -47,28 +47,25 @@ class BrokerStore {
   void PutPresentation(const Hash& presentation, uint64_t leaf, storage::Batch& batch);
 
   // A new permit: open, and in the person's index.
-  void PutPermit(const Hash& permit_commitment, const stored::v1::PermitRecord& record,
-                 const RecordManagementCode& person, storage::Batch& batch);
+  void PutPermit(const stored::v1::PermitRecord& record, const RecordManagementCode& person,
+                 storage::Batch& batch);
 
   absl::StatusOr<std::optional<stored::v1::PermitRecord>> FindPermit(
-      absl::string_view permit_commitment) const;
+      absl::string_view permit_number) const;
   // Whatever a party reported of a permit, also what contradicts its record.
-  void PutHalf(absl::string_view permit_commitment, const Hash& half_commitment,
+  void PutHalf(absl::string_view permit_number, const Hash& half_commitment,
                const v1::Recorded& half, storage::Batch& batch);
   // A half as it was reported.
-  absl::StatusOr<std::optional<v1::Recorded>> FindHalf(absl::string_view permit_commitment,
+  absl::StatusOr<std::optional<v1::Recorded>> FindHalf(absl::string_view permit_number,
                                                        absl::string_view half_commitment) const;
-  void UpdatePermit(absl::string_view permit_commitment, const stored::v1::PermitRecord& record,
-                    storage::Batch& batch);
+  void UpdatePermit(const stored::v1::PermitRecord& record, storage::Batch& batch);
   // The permit has both halves.
-  void ClosePermit(absl::string_view permit_commitment, const stored::v1::PermitRecord& record,
-                   storage::Batch& batch);
+  void ClosePermit(const stored::v1::PermitRecord& record, storage::Batch& batch);
   // Permits that wait for a half. Reads them all: for operators.
   absl::StatusOr<uint64_t> CountOpen() const;
   // Open permits whose validity ended at or before `until_ms`, oldest first.
-  absl::Status VisitLapsed(
-      int64_t until_ms,
-      const std::function<bool(absl::string_view permit_commitment)>& visit) const;
+  absl::Status VisitLapsed(int64_t until_ms,
+                           const std::function<bool(absl::string_view permit_number)>& visit) const;
 
   // Leaves of the permits given about a person, oldest first.
   absl::StatusOr<std::vector<uint64_t>> PermitsOf(const RecordManagementCode& person) const;

@@ -16,6 +16,7 @@ std::string Text(const Hash& hash) { return std::string(AsView(hash)); }
 stored::v1::PermitRecord Permit() {
   stored::v1::PermitRecord permit;
   permit.set_permit_number("number");
+  permit.set_permit_commitment("permit");
   permit.set_requester("072028");
   permit.set_provider("041009");
   return permit;
@@ -62,9 +63,9 @@ const Hash kOtherReceipt = Sha256("other receipt");
 TEST(CheckHalfTest, OnlyThePartiesSpeak) {
   EXPECT_TRUE(CheckHalf(ProvisionBy("041009"), Permit()).ok());
   EXPECT_TRUE(CheckHalf(ReceiptBy("072028"), Permit()).ok());
-  EXPECT_EQ(PermitCommitmentOf(ProvisionBy("041009")), "permit");
-  EXPECT_EQ(PermitCommitmentOf(ReceiptBy("041009")), "permit");
-  EXPECT_EQ(PermitCommitmentOf(v1::Statement()), "");
+  EXPECT_EQ(PermitNumberOf(ProvisionBy("041009")), "number");
+  EXPECT_EQ(PermitNumberOf(ReceiptBy("041009")), "number");
+  EXPECT_EQ(PermitNumberOf(v1::Statement()), "");
   struct Row {
     v1::Statement half;
     std::function<void(v1::Statement&)> change;
@@ -80,9 +81,10 @@ TEST(CheckHalfTest, OnlyThePartiesSpeak) {
       {ReceiptBy("072028"), [](auto& half) { half.mutable_receipt()->set_provider("131016"); },
        "author"},
       {ProvisionBy("041009"),
-       [](auto& half) { half.mutable_provision()->set_permit_number("another"); }, "permit-number"},
-      {ReceiptBy("072028"), [](auto& half) { half.mutable_receipt()->clear_permit_number(); },
-       "permit-number"},
+       [](auto& half) { half.mutable_provision()->set_permit_commitment("another"); },
+       "permit-commitment"},
+      {ReceiptBy("072028"), [](auto& half) { half.mutable_receipt()->clear_permit_commitment(); },
+       "permit-commitment"},
       {ProvisionBy("041009"), [](auto& half) { half.mutable_operation(); }, "kind"},
   };
   for (Row row : rows) {

@@ -169,9 +169,9 @@ TEST_F(ReportServiceTest, BadHalvesAreRefusedOneByOne) {
       {other_city_.Record(operation), "kind"},
       {Provide(exchange, v1::NOT_HELD,
                [](auto& p) { p.set_permit_commitment(std::string(32, 'x')); }),
-       "unknown-permit"},
+       "permit-commitment"},
       {Provide(exchange, v1::NOT_HELD, [](auto& p) { p.set_permit_number("another"); }),
-       "permit-number"},
+       "unknown-permit"},
       {Provide(exchange, v1::NOT_HELD, [](auto& p) { p.set_requester(kStranger); }), "author"},
       {city_.Record(MakeQuery(city_)), "author"},
   };

@@ -210,6 +210,7 @@ class DeliveryTest : public OutboxTest {
     stored::v1::StoredReview review;
     review.mutable_review()->set_permit_number(permit.permit().permit_number());
     stored::v1::OutboxEntry entry;
+    entry.set_permit_number(permit.permit().permit_number());
     entry.set_permit_commitment(commitment);
     *entry.mutable_route() = route_;
     entry.set_requester(kSendai);
@@ -217,7 +218,7 @@ class DeliveryTest : public OutboxTest {
     const auto recorded = institution_->ledger().AppendAndWait(
         std::move(prepared), [&](uint64_t index, storage::Batch& batch) {
           answered.set_provision_index(index);
-          batch.Put(kProvisions, commitment, answered.SerializeAsString());
+          batch.Put(kProvisions, entry.permit_number(), answered.SerializeAsString());
           batch.Put(kReviews, permit.permit().permit_number(), review.SerializeAsString());
           outbox_->AddDelivery(entry, batch);
         });

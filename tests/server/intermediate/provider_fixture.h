@@ -32,7 +32,7 @@ class TestOutbox final : public Outbox {
     batch.Put(kOutbox, "b" + storage::KeyU64(leaf_index), "");
   }
   void AddDelivery(const stored::v1::OutboxEntry& entry, storage::Batch& batch) override {
-    batch.Put(kOutbox, "d" + entry.permit_commitment(), entry.SerializeAsString());
+    batch.Put(kOutbox, "d" + entry.permit_number(), entry.SerializeAsString());
   }
   void Wake() override { ++wakes; }
   uint64_t size() const override { return 0; }

@@ -575,11 +575,11 @@ TEST_F(ProviderTest, APermitPresentedTooLateIsRefusedOnce) {
 TEST_F(ProviderTest, SweepForgetsPayloadsAndNothingElse) {
   AcquireAndHold(1);
   const v1::Recorded permit = Permit(1);
-  const std::string commitment = Checked(Provide(permit)).permit_commitment();
+  const std::string number = Checked(Provide(permit)).permit_number();
   const auto stored = [&] {
     stored::v1::AnsweredPermit answered;
     EXPECT_TRUE(answered.ParseFromString(
-        institution_->database().Get(kProvisions, commitment).value().value()));
+        institution_->database().Get(kProvisions, number).value().value()));
     return answered;
   };
   clock_.Advance(absl::Hours(12));
