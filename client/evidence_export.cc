@@ -19,6 +19,7 @@
 #include "common/crypto/x509.h"
 #include "common/evidence/log_writer.h"
 #include "common/evidence/manifest.h"
+#include "common/inspection/scope.h"
 #include "common/ledger/checkpoint.h"
 #include "common/merkle/merkle.h"
 
@@ -103,7 +104,7 @@ class LogExport {
   absl::Status Run(ExportedLog* result) {
     NAKADACHI_ASSIGN_OR_RETURN(writer_, evidence::LogWriter::Open({folder_, author_, nullptr}));
     NAKADACHI_RETURN_IF_ERROR(writer_->AddKeys(network_.VerifierKeys(author_)));
-    if (scope_.persons()) NAKADACHI_RETURN_IF_ERROR(OpenPersons());
+    NAKADACHI_RETURN_IF_ERROR(OpenPersons());
     const uint64_t before = writer_->committed_size();
     const absl::Status status = Fetch();
     result->size = writer_->committed_size();
@@ -113,7 +114,13 @@ class LogExport {
   }
 
  private:
+  // All of the permits have their persons beside them, or none.
   absl::Status OpenPersons() {
+    if (writer_->size() > 0 && PersonsFile::Exists(folder_) != scope_.persons()) {
+      return FieldError(absl::StatusCode::kFailedPrecondition, "folder", "scope",
+                        "the folder holds an export with other rights to persons");
+    }
+    if (!scope_.persons()) return absl::OkStatus();
     persons_ = std::make_unique<PersonsFile>(folder_);
     return persons_->Merge(writer_->size());
   }
@@ -357,6 +364,12 @@ absl::StatusOr<std::vector<ExportedLog>> ExportEvidence(const ExportRequest& req
                              LearnDirectory(*broker, request.broker_keys));
   const std::vector<Author> logs =
       request.logs.empty() ? LogsInScope(inspector, *network.directory) : request.logs;
+  // The servers say so too; but a folder that was begun stays of its scope.
+  for (const Author& author : logs) {
+    const absl::Status allowed =
+        inspection::CheckScope(inspector, ScopeOf(request, inspector, author));
+    if (!allowed.ok()) return UnderField(author.ToString(), allowed);
+  }
   NAKADACHI_RETURN_IF_ERROR(MakeFolder(request.folder));
   NAKADACHI_ASSIGN_OR_RETURN(evidence::Manifest manifest,
                              BeginManifest(request, network.network_name, inspector, logs));

@@ -70,6 +70,12 @@ void AddRows(const std::string& path, uint64_t size, std::vector<Row>* rows) {
 PersonsFile::PersonsFile(const std::string& folder)
     : path_(absl::StrCat(folder, "/persons")), part_(absl::StrCat(path_, ".part")) {}
 
+bool PersonsFile::Exists(const std::string& folder) {
+  std::error_code error;
+  const PersonsFile file(folder);
+  return std::filesystem::exists(file.path_, error) || std::filesystem::exists(file.part_, error);
+}
+
 void PersonsFile::Add(absl::string_view code, uint64_t leaf_index) {
   absl::StrAppend(&added_, code, storage::KeyU64(leaf_index));
 }

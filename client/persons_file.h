@@ -19,6 +19,9 @@ class PersonsFile {
   // `folder` is that of the broker's log.
   explicit PersonsFile(const std::string& folder);
 
+  // Whether a log's folder has one, finished or not.
+  static bool Exists(const std::string& folder);
+
   // `code` has 16 bytes.
   void Add(absl::string_view code, uint64_t leaf_index);
   // What was added is durable on return. Before the entries themselves are: a permit that is

@@ -482,6 +482,25 @@ TEST_F(InspectionTest, AnotherKeyThanTheFoundingOneIsNotBelieved) {
   EXPECT_EQ(GetFieldRule(client::ExportEvidence(request).status()).rule, "missing");
 }
 
+// Said before anything is written: the folder stays free for what is in scope.
+TEST_F(InspectionTest, AnExportBeyondTheCertificateBeginsNothing) {
+  auto request = Request(Inspector(kAizu), "beyond");
+  request.logs = {Author::Parse(kSendai).value()};
+  const absl::Status status = client::ExportEvidence(request).status();
+  EXPECT_TRUE(absl::IsPermissionDenied(status)) << status;
+  EXPECT_EQ(GetFieldRule(status).rule, "scope-institution");
+  EXPECT_FALSE(fs::exists(request.folder));
+}
+
+TEST_F(InspectionTest, PersonsAreOfAllPermitsOrOfNone) {
+  auto request = Request(simulator::InspectorOfEverything(), "some-persons");
+  request.logs = {Author::Broker()};
+  request.persons = false;
+  ASSERT_TRUE(client::ExportEvidence(request).value()[0].status.ok());
+  request.persons = true;
+  EXPECT_EQ(GetFieldRule(client::ExportEvidence(request).value()[0].status).rule, "scope");
+}
+
 TEST_F(InspectionTest, AnUnknownLedgerIsToldOf) {
   auto request = Request(simulator::InspectorOfEverything(), "unknown");
   request.logs = {Author::Parse("131016").value()};
