@@ -52,6 +52,10 @@ class LedgerServiceImpl final : public v1::LedgerService::CallbackService {
                                        v1::GetEntriesResponse* response) override {
     const absl::StatusOr<Hosted*> hosted = Readable(context, request->institution());
     if (!hosted.ok()) return rpc::Reply(context, hosting_->Counted(hosted.status()));
+    // An inspector's way to entries is an inspection, which is recorded.
+    const auto reader = rpc::RequireRole(context, {Role::kBroker, Role::kJuki, Role::kIntermediate,
+                                                   Role::kOffice, Role::kOperator, Role::kStaff});
+    if (!reader.ok()) return rpc::Reply(context, hosting_->Counted(reader.status()));
     if (request->with_statements()) {
       const absl::Status allowed = MayReadStatements(context);
       if (!allowed.ok()) return rpc::Reply(context, hosting_->Counted(allowed));

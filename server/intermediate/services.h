@@ -33,9 +33,9 @@ std::unique_ptr<grpc::Service> MakeInspectionService(const ServiceParts& parts);
 // Terminal listener.
 std::unique_ptr<grpc::Service> MakeMunicipalService(const ServiceParts& parts);
 
-// Checkpoints, consistency proofs and commitments for every peer of the listener; statements, which
-// name persons by their codes, on the terminal listener only, for who may read the institution's.
-// An inspector's way to them is an inspection, which is recorded.
+// Checkpoints and consistency proofs for every peer of the listener, commitments but for
+// inspectors; statements, which name persons by their codes, on the terminal listener only, for who
+// may read the institution's. An inspector's way to them is an inspection, which is recorded.
 enum class LedgerReaders { kNetwork, kTerminal };
 std::unique_ptr<grpc::Service> MakeLedgerService(const ServiceParts& parts, LedgerReaders readers);
 

@@ -271,14 +271,22 @@ TEST_F(InspectionTest, OutOfScopeIsRefusedAndLeavesNoTrace) {
   EXPECT_EQ(SizeOf(kAizu), before[kAizu] + 1);
 }
 
-TEST_F(InspectionTest, StatementsGoToAnInspectorThroughInspectionsOnly) {
+TEST_F(InspectionTest, EntriesGoToAnInspectorThroughInspectionsOnly) {
   const client::Endpoint broker =
       town_.network().BrokerAs(simulator::InspectorOfEverything()).value();
   v1::GetEntriesRequest request;
   request.set_institution("broker");
-  request.set_with_statements(true);
-  const absl::Status status = client::ConnectLedger(broker)->GetEntries(request).status();
-  EXPECT_TRUE(absl::IsPermissionDenied(status)) << status;
+  for (const bool with_statements : {false, true}) {
+    request.set_with_statements(with_statements);
+    for (const char* ledger : {"broker", kAizu}) {
+      request.set_institution(ledger);
+      const absl::Status status =
+          client::ConnectLedger(EndpointOf(ledger, simulator::InspectorOfEverything()))
+              ->GetEntries(request)
+              .status();
+      EXPECT_TRUE(absl::IsPermissionDenied(status)) << ledger << ": " << status;
+    }
+  }
 
   v1::ReadInspectionRequest page;
   page.set_inspection_id(std::string(16, 'n'));

@@ -90,7 +90,9 @@ void PrintHowToTalk(const Network& network, const Scenario& scenario, std::ostre
     out << "  nakadachi --profile " << network.ProfilePath(*code) << " status   # "
         << step.Word("name") << "\n";
   }
-  out << std::flush;
+  out << "  nakadachi --profile " << network.InspectorProfilePath()
+      << " evidence export FOLDER   # as an inspector\n"
+      << std::flush;
 }
 
 int Complain(const absl::Status& status, int code) {

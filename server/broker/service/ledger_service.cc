@@ -58,6 +58,9 @@ class LedgerServiceImpl final : public v1::LedgerService::CallbackService {
     if (auto status = Check(context, request->institution()); !status.ok()) {
       return Reject(context, std::move(status));
     }
+    // An inspector's way to entries is an inspection, which is recorded.
+    const auto reader = rpc::RequireRole(context, {rpc::Role::kIntermediate, rpc::Role::kOperator});
+    if (!reader.ok()) return Reject(context, reader.status());
     if (request->with_statements()) {
       if (auto status = MayReadStatements(context); !status.ok()) {
         return Reject(context, std::move(status));

@@ -56,7 +56,7 @@ std::unique_ptr<grpc::Service> MakeOperatorService(const ServiceParts& parts);
 std::unique_ptr<grpc::Service> MakeInspectionService(const ServiceParts& parts);
 // Network listener. Peers: portals at which persons see their own records.
 std::unique_ptr<grpc::Service> MakeOwnRecordsService(const ServiceParts& parts);
-// Members and inspectors see checkpoints, proofs and commitments; the operator sees
+// Members and inspectors see checkpoints and proofs, members commitments; the operator sees
 // statements where `with_statements`, on its own listener. An inspector's way to them is an
 // inspection, which is recorded.
 std::unique_ptr<grpc::Service> MakeLedgerService(const ServiceParts& parts, bool with_statements);
