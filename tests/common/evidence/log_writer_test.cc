@@ -75,8 +75,9 @@ TEST_F(LogWriterTest, FilesOfASmallTree) {
 
 TEST_F(LogWriterTest, GrowsStepByStepIntoTheSameFiles) {
   log_.AddOperations(2000);
+  const std::unique_ptr<Disk> disk = Disk::Open();
   for (const uint64_t size : {0u, 1u, 255u, 256u, 257u, 511u, 512u, 513u, 1700u, 1701u, 2000u}) {
-    ASSERT_TRUE(log_.Export(folder_, size).ok()) << size;
+    ASSERT_TRUE(log_.Export(folder_, size, disk.get()).ok()) << size;
     ExpectWhole(folder_, log_);
   }
   const std::string at_once = temp_.path() + "/at_once";
