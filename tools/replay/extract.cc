@@ -44,6 +44,14 @@ bool MayRecord(v1::Statement::KindCase kind, bool is_broker) {
   }
 }
 
+bool VersionsAreOfItems(const v1::Provision& provision) {
+  const Names& items = provision.items();
+  return std::all_of(provision.versions().begin(), provision.versions().end(),
+                     [&](const auto& version) {
+                       return std::find(items.begin(), items.end(), version.item()) != items.end();
+                     });
+}
+
 QueryFact Of(const v1::Query& query, Interners& interners) {
   QueryFact fact{};
   fact.provider = interners.institutions.Intern(query.provider());
@@ -92,8 +100,10 @@ AnswerFact Of(const v1::Provision& provision, Interners& interners) {
   fact.number = NumberOf(provision.permit_number());
   fact.requester = interners.institutions.Intern(provision.requester());
   fact.provider = interners.institutions.Intern(provision.provider());
-  fact.question =
-      interners.questions.Intern(QuestionText(provision.procedure(), ItemsAnswered(provision)));
+  fact.question = interners.questions.Intern(
+      VersionsAreOfItems(provision)
+          ? QuestionText(provision.procedure(), provision.items())
+          : QuestionText(provision.procedure(), ItemsAnswered(provision)));
   fact.outcome = static_cast<uint8_t>(provision.outcome());
   fact.reason = static_cast<uint8_t>(provision.reason());
   fact.after_review = provision.after_review();

@@ -46,9 +46,13 @@ bool AreItems(const Names& items) {
 }
 
 bool VersionsAreDistinct(const v1::Provision& provision) {
-  Names items;
-  for (const auto& version : provision.versions()) *items.Add() = version.item();
-  return AreDistinct(items);
+  const auto& versions = provision.versions();
+  for (int i = 0; i < versions.size(); ++i) {
+    for (int j = 0; j < i; ++j) {
+      if (versions[i].item() == versions[j].item()) return false;
+    }
+  }
+  return true;
 }
 
 }  // namespace

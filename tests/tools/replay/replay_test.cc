@@ -9,6 +9,7 @@
 #include <set>
 
 #include "tests/tools/replay/story.h"
+#include "tools/replay/structure.h"
 
 namespace nakadachi::replay {
 namespace {
@@ -502,6 +503,14 @@ TEST(Replay, EveryKindOfDecisionAndExchangeHasALie) {
   for (const Kind& kind : Kinds()) {
     if (kind.area == Area::kStructure) continue;  // structure_test tells those
     EXPECT_EQ(told.count(std::string(kind.id)), 1u) << kind.id;
+  }
+}
+
+TEST(Replay, EveryKindOfStructureIsExplained) {
+  for (int kind = 0; kind <= static_cast<int>(StructureKind::kClockMovedBack); ++kind) {
+    const absl::string_view word = ToWord(static_cast<StructureKind>(kind));
+    ASSERT_NE(FindKind(word), nullptr) << word;
+    EXPECT_EQ(FindKind(word)->area, Area::kStructure) << word;
   }
 }
 
