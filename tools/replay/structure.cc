@@ -1,7 +1,10 @@
 #include "tools/replay/structure.h"
 
 #include <algorithm>
+#include <array>
+#include <filesystem>
 #include <map>
+#include <system_error>
 #include <tuple>
 #include <utility>
 
@@ -19,6 +22,8 @@
 
 namespace nakadachi::replay {
 namespace {
+
+namespace fs = std::filesystem;
 
 using evidence::BodyState;
 using evidence::FileKind;
@@ -64,6 +69,7 @@ class LogCheck {
  private:
   // Streaming.
   void ReadAll();
+  uint64_t BundlesToRead() const;
   bool EndsWithin(uint64_t bundle) const;
   void Take(BundleCheck& bundle);
   void NoteFiles(const BundleCheck& bundle);
@@ -145,7 +151,8 @@ class LogCheck {
 };
 
 void LogCheck::ReadAll() {
-  const uint64_t bundles = reader_.bundles();
+  const uint64_t bundles = BundlesToRead();
+  broken_ = bundles < reader_.bundles();
   const uint64_t pieces = (bundles + kBundlesAPiece - 1) / kBundlesAPiece;
   const int threads = std::max(1, options_.threads);
   std::vector<std::array<BundleCheck, kBundlesAPiece>> slots(2 * static_cast<size_t>(threads) + 1);
@@ -167,6 +174,28 @@ void LogCheck::ReadAll() {
           Take(slots[slot][n % kBundlesAPiece]);
         if (options_.progress) options_.progress(report_.entries);
       });
+}
+
+// All, unless the last ones are not there: then up to the first behind the last that is. A
+// checkpoint may promise any number of entries.
+uint64_t LogCheck::BundlesToRead() const {
+  const uint64_t bundles = reader_.bundles();
+  if (bundles == 0) return 0;
+  const auto path = [this](const FileName& name) {
+    return absl::StrCat(reader_.folder(), "/", name.ToString());
+  };
+  std::error_code error;
+  const uint64_t last = bundles - 1;
+  const uint64_t width = evidence::WidthOf(reader_.size(), 0, last);
+  if (fs::exists(path({FileKind::kEntries, 0, last, width}), error)) return bundles;
+  uint64_t found = 0;
+  const size_t prefix = reader_.folder().size() + 1;
+  for (fs::recursive_directory_iterator it(reader_.folder() + "/tile/entries", error), end;
+       !error && it != end; it.increment(error)) {
+    const absl::StatusOr<FileName> name = FileName::Parse(it->path().string().substr(prefix));
+    if (name.ok() && name->index < last) found = std::max(found, name->index + 1);
+  }
+  return found + 1;
 }
 
 bool LogCheck::EndsWithin(uint64_t bundle) const {

@@ -473,7 +473,7 @@ TEST_F(StructureTest, WhatIsNoExport) {
   // A checkpoint that promises the world costs nothing but a look.
   WriteAll(member() + "/checkpoint", network_.member.Note(10));
   std::string note = ReadAll(member() + "/checkpoint");
-  note.replace(note.find("\n10\n"), 4, "\n9000000\n");
+  note.replace(note.find("\n10\n"), 4, "\n9000000000000000000\n");
   WriteAll(member() + "/checkpoint", note);
   report = CheckMember();
   EXPECT_FALSE(report.proven);
