@@ -53,7 +53,8 @@ const std::vector<Direction>& Directions() {
       // What audits shares no path with what it audits.
       {"tools/replay", {"common"}},
       {"tools/simulator", {"common", "server", "client", "tools/pki"}},
-      {"tools/bench", {"common", "server", "client", "tools/pki", "tools/simulator"}},
+      {"tools/bench",
+       {"common", "server", "client", "tools/pki", "tools/replay", "tools/simulator"}},
 
       {"tests", {"common", "server", "client", "tools"}},
   };

@@ -1,5 +1,6 @@
 // nakadachi-bench: what the network carries, beside what the machine could.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
@@ -10,6 +11,7 @@
 #include "absl/synchronization/mutex.h"
 #include "tools/bench/bare_server.h"
 #include "tools/bench/bench.h"
+#include "tools/bench/replay_bench.h"
 #include "tools/simulator/interruptible.h"
 
 namespace nakadachi::bench {
@@ -26,19 +28,40 @@ struct Arguments {
   bool json = false;
   bool quick = false;
   double seconds = 0;
+  bool replay = false;
+  uint64_t records = 1'000'000;
   BareServerOptions bare_server;
 };
+
+std::string BinFolder() {
+  std::error_code error;
+  return fs::read_symlink("/proc/self/exe", error).parent_path().string();
+}
 
 int Measure(const Arguments& arguments, const std::string& folder) {
   BenchOptions options;
   options.folder = folder;
-  std::error_code error;
-  options.bin_folder = fs::read_symlink("/proc/self/exe", error).parent_path().string();
+  options.bin_folder = BinFolder();
   options.quick = arguments.quick;
   options.seconds = arguments.seconds;
   options.only = {arguments.only.begin(), arguments.only.end()};
   options.say = [](const std::string& line) { std::cerr << line << std::endl; };
   const auto report = RunBench(options);
+  if (!report.ok()) {
+    std::cerr << "nakadachi-bench: " << report.status().message() << "\n";
+    return kFailed;
+  }
+  std::cout << (arguments.json ? ToJson(*report) : ToTable(*report));
+  return EXIT_SUCCESS;
+}
+
+int MeasureReplay(const Arguments& arguments, const std::string& folder) {
+  ReplayBenchOptions options;
+  options.folder = folder;
+  options.bin_folder = BinFolder();
+  options.exchanges = arguments.records / 4;
+  options.say = [](const std::string& line) { std::cerr << line << std::endl; };
+  const auto report = RunReplayBench(options);
   if (!report.ok()) {
     std::cerr << "nakadachi-bench: " << report.status().message() << "\n";
     return kFailed;
@@ -53,7 +76,10 @@ int Run(const Arguments& arguments) {
     std::cerr << "nakadachi-bench: cannot make a folder to work in\n";
     return kFailed;
   }
-  return simulator::RunInterruptible([&] { return Measure(arguments, folder.path()); });
+  return simulator::RunInterruptible([&] {
+    return arguments.replay ? MeasureReplay(arguments, folder.path())
+                            : Measure(arguments, folder.path());
+  });
 }
 
 }  // namespace
@@ -70,6 +96,7 @@ int main(int argc, char** argv) {
       "nakadachi-bench");
   app.footer(
       "Example: nakadachi-bench --quick --only permits exchanges\n"
+      "         nakadachi-bench replay --records 10000000\n"
       "Exit codes: 0 measured; 1 something failed; 2 wrong options; 130, 143 interrupted.\n"
       "tools/bench/README.md says what each figure means.");
   app.add_flag("--json", arguments.json, "Print figures and ratios as JSON");
@@ -82,6 +109,12 @@ int main(int argc, char** argv) {
   app.add_option("--folder", arguments.folder,
                  "Work in a folder on this disk (default: that of temporary files)")
       ->check(CLI::ExistingDirectory);
+  CLI::App* replay = app.add_subcommand(
+      "replay", "Measures the inspectors' tools instead: structure, replay, memory, search");
+  replay->fallthrough();
+  replay
+      ->add_option("--records", arguments.records, "In the evidence that is made (default 1000000)")
+      ->check(CLI::Range(4, 1'000'000'000));
   CLI::App* bare_server = app.add_subcommand(nakadachi::bench::kBareServerCommand)->group("");
   bare_server->add_option("--folder", arguments.bare_server.folder)->required();
   bare_server->add_option("--onward", arguments.bare_server.onward);
@@ -93,5 +126,8 @@ int main(int argc, char** argv) {
   if (bare_server->parsed()) {
     return nakadachi::bench::RunBareServer(arguments.bare_server);
   }
+  arguments.replay = replay->parsed();
+  if (arguments.replay && arguments.quick)
+    arguments.records = std::min<uint64_t>(arguments.records, 200'000);
   return nakadachi::bench::Run(arguments);
 }

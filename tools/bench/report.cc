@@ -45,6 +45,21 @@ constexpr Row kRows[] = {
     {"bytes on disk a record", "bytes_per_record", "", Row::Target::kNone, 0},
     {"resident memory of a platform, MB", "rss_mb", nullptr, Row::Target::kAtMost, 400},
     {"  its residents", "rss_residents", "", Row::Target::kNone, 0},
+    {"structure: entries a second, one core", "replay_structure_entries_per_s", "replay_structure",
+     Row::Target::kNone, 0},
+    {"  (by itself)", "replay_structure_entries_per_s", nullptr, Row::Target::kAtLeast, 1'500'000},
+    {"  floor: hashed from memory, one core", "floor_hash_entries_per_s", "", Row::Target::kNone,
+     0},
+    {"decided exchanges a second, one core", "replay_decided_exchanges_per_s", nullptr,
+     Row::Target::kAtLeast, 100'000},
+    {"whole replay, exchanges a second", "replay_exchanges_per_s", "", Row::Target::kNone, 0},
+    {"  on two cores, ratio to one", "replay_exchanges_per_s_two_cores", "replay_two_cores",
+     Row::Target::kAtLeast, 1.8},
+    {"memory of a replay, MB", "replay_rss_mb", nullptr, Row::Target::kAtMost, 500},
+    {"  its records", "replay_entries", "", Row::Target::kNone, 0},
+    {"index: records a second", "index_records_per_s", "", Row::Target::kNone, 0},
+    {"search, p50, ms", "search_p50_ms", nullptr, Row::Target::kAtMost, 1000},
+    {"search, longest, ms", "search_max_ms", "", Row::Target::kNone, 0},
 };
 
 std::string Number(double value) {

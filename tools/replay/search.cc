@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstring>
 #include <map>
 #include <optional>
@@ -42,20 +43,21 @@ std::vector<Filter> FiltersOf(const SearchOptions& options) {
   return filters;
 }
 
-bool Has(const Row& row, const Filter& filter, uint32_t fingerprint) {
-  switch (filter.dimension) {
-    case Dimension::kInstitution:
-      return row.institutions[0] == fingerprint || row.institutions[1] == fingerprint;
-    case Dimension::kProcedure:
-      return row.procedure == fingerprint;
-    case Dimension::kStaff:
-      return row.staff == fingerprint;
-    case Dimension::kOutcome:
-      return row.outcome == fingerprint;
-    case Dimension::kExchange:
-      return row.exchanges[0] == fingerprint || row.exchanges[1] == fingerprint;
+using PostingRange = std::pair<const Posting*, const Posting*>;
+
+// The first posting of a row, or of one behind it: by steps that double, then by halves.
+const Posting* Reach(const PostingRange& range, uint32_t row) {
+  const auto before = [](Posting posting, uint32_t wanted) {
+    return SearchIndex::RowOf(posting) < wanted;
+  };
+  const Posting* from = range.first;
+  std::ptrdiff_t step = 1;
+  while (range.second - from > step && before(from[step], row)) {
+    from += step;
+    step *= 2;
   }
-  return false;
+  const Posting* to = from + std::min<std::ptrdiff_t>(step + 1, range.second - from);
+  return std::lower_bound(from, to, row, before);
 }
 
 bool Has(const Searchable& found, const Filter& filter) {
@@ -162,32 +164,34 @@ absl::Status Searcher::RunPerson() {
   return absl::OkStatus();
 }
 
+// Walks the shortest list of rows, with the others alongside: rows themselves are read only where
+// a hit is shown.
 void Searcher::RunIndex() {
   const auto rows = index_.RowsOf(options_.from_ms, options_.until_ms);
-  std::vector<uint32_t> fingerprints;
-  std::optional<std::pair<const Posting*, const Posting*>> shortest;
-  for (const Filter& filter : filters_) {
-    fingerprints.push_back(Fingerprint(filter.dimension, filter.value));
-    const auto postings = index_.Find(filter.dimension, filter.value, rows);
-    if (!shortest.has_value() ||
-        postings.second - postings.first < shortest->second - shortest->first) {
-      shortest = postings;
-    }
-  }
   const auto visit = [&](uint32_t number) {
-    const Row& row = index_.row(number);
-    for (size_t i = 0; i < filters_.size(); ++i) {
-      if (!Has(row, filters_[i], fingerprints[i])) return;
-    }
     ++result_.matches;
+    if (result_.hits.size() >= options_.limit) return;
+    const Row& row = index_.row(number);
     Consider(row.log, row.index);
   };
-  if (!shortest.has_value()) {
+  if (filters_.empty()) {
     for (uint32_t number = rows.first; number < rows.second; ++number) visit(number);
     return;
   }
-  for (const Posting* posting = shortest->first; posting != shortest->second; ++posting) {
-    visit(SearchIndex::RowOf(*posting));
+  std::vector<PostingRange> ranges;
+  for (const Filter& filter : filters_) {
+    ranges.push_back(index_.Find(filter.dimension, filter.value, rows));
+  }
+  std::sort(ranges.begin(), ranges.end(), [](const PostingRange& a, const PostingRange& b) {
+    return a.second - a.first < b.second - b.first;
+  });
+  for (const Posting* posting = ranges[0].first; posting != ranges[0].second; ++posting) {
+    const uint32_t number = SearchIndex::RowOf(*posting);
+    const bool in_all = std::all_of(ranges.begin() + 1, ranges.end(), [&](PostingRange& range) {
+      range.first = Reach(range, number);
+      return range.first != range.second && SearchIndex::RowOf(*range.first) == number;
+    });
+    if (in_all) visit(number);
   }
 }
 

@@ -1,0 +1,216 @@
+#include "tools/bench/replay_bench.h"
+
+#include <spawn.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+#include "common/directory/directory.h"
+#include "common/ledger/checkpoint.h"
+#include "common/ledger/commitment.h"
+#include "common/merkle/merkle.h"
+#include "tools/bench/evidence_maker.h"
+#include "tools/replay/evidence_set.h"
+#include "tools/replay/replay.h"
+#include "tools/replay/search.h"
+#include "tools/replay/search_index.h"
+#include "tools/replay/structure.h"
+
+extern char** environ;  // for posix_spawn
+
+namespace nakadachi::bench {
+namespace {
+
+using Steady = std::chrono::steady_clock;
+
+double SecondsSince(Steady::time_point start) {
+  return std::chrono::duration<double>(Steady::now() - start).count();
+}
+
+// Seconds of a core that this process has used, in all threads: other programs do not count.
+double CoreSeconds() {
+  timespec used{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) * 1e-9;
+}
+
+// Entries a second that one core hashes, from a buffer: the commitment of a statement of the usual
+// size, its leaf, and the inner node that each leaf costs.
+double HashFloor() {
+  const std::string salt(32, 's');
+  const std::string statement(260, 'x');
+  Hash node{};
+  constexpr int kEntries = 500'000;
+  const double start = CoreSeconds();
+  for (int i = 0; i < kEntries; ++i) {
+    const Hash leaf = merkle::LeafHash(AsView(ledger::Commit(salt, statement)));
+    node = merkle::NodeHash(node, leaf);
+  }
+  const double seconds = CoreSeconds() - start;
+  return node == Hash{} ? 0 : kEntries / seconds;
+}
+
+class ReplayBench {
+ public:
+  explicit ReplayBench(const ReplayBenchOptions& options) : options_(options) {}
+  absl::StatusOr<Report> Run();
+
+ private:
+  void Say(const std::string& line) const {
+    if (options_.say) options_.say(line);
+  }
+  absl::Status MeasureStructure();
+  absl::StatusOr<double> ReplaySeconds(int threads);
+  absl::Status MeasureReplay();
+  absl::Status MeasureMemory();
+  absl::Status MeasureSearch();
+
+  const ReplayBenchOptions options_;
+  std::string evidence_;
+  MadeEvidence made_;
+  double structure_s_ = 0;
+  Report report_;
+};
+
+absl::StatusOr<Report> ReplayBench::Run() {
+  const auto start = Steady::now();
+  evidence_ = (std::filesystem::path(options_.folder) / "evidence").string();
+  Say(absl::StrCat("making ", 4 * options_.exchanges, " records"));
+  NAKADACHI_ASSIGN_OR_RETURN(made_, MakeEvidence(evidence_, options_.exchanges));
+  report_.figures["replay_entries"] = static_cast<double>(made_.entries);
+  report_.figures["floor_hash_entries_per_s"] = HashFloor();
+  NAKADACHI_RETURN_IF_ERROR(MeasureStructure());
+  NAKADACHI_RETURN_IF_ERROR(MeasureReplay());
+  NAKADACHI_RETURN_IF_ERROR(MeasureMemory());
+  NAKADACHI_RETURN_IF_ERROR(MeasureSearch());
+  report_.SetRatio("replay_structure", "replay_structure_entries_per_s",
+                   "floor_hash_entries_per_s");
+  report_.elapsed_s = SecondsSince(start);
+  return std::move(report_);
+}
+
+absl::Status ReplayBench::MeasureStructure() {
+  Say("structure");
+  NAKADACHI_ASSIGN_OR_RETURN(const replay::EvidenceSet evidence, replay::OpenEvidence({evidence_}));
+  NAKADACHI_ASSIGN_OR_RETURN(const Ed25519PublicKey anchor, replay::TrustAnchor(evidence, ""));
+  Directory directory(anchor);
+  const double start = CoreSeconds();
+  for (const replay::LogSource& source : evidence.logs) {
+    replay::StructureOptions options;
+    options.folder = source.folder;
+    options.author = source.author;
+    options.directory = &directory;
+    options.threads = 1;
+    const replay::StructureReport structure = replay::CheckLog(options);
+    if (!structure.proven || !structure.findings.empty()) {
+      return absl::InternalError("the evidence made here is not sound");
+    }
+  }
+  structure_s_ = CoreSeconds() - start;
+  report_.figures["replay_structure_entries_per_s"] =
+      static_cast<double>(made_.entries) / structure_s_;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<double> ReplayBench::ReplaySeconds(int threads) {
+  replay::ReplayOptions options;
+  options.folders = {evidence_};
+  options.threads = threads;
+  options.temporary_folder = options_.folder;
+  NAKADACHI_ASSIGN_OR_RETURN(const replay::Report report, replay::Replay(options));
+  if (!report.clean() || report.figures.completed != made_.exchanges) {
+    return absl::InternalError("honest evidence was not judged clean");
+  }
+  return report.elapsed_s;
+}
+
+absl::Status ReplayBench::MeasureReplay() {
+  Say("replay on one core, and on two");
+  const double start = CoreSeconds();
+  NAKADACHI_ASSIGN_OR_RETURN(const double one_s, ReplaySeconds(1));
+  const double core_s = CoreSeconds() - start;
+  NAKADACHI_ASSIGN_OR_RETURN(const double two_s, ReplaySeconds(2));
+  const auto exchanges = static_cast<double>(made_.exchanges);
+  report_.figures["replay_exchanges_per_s"] = exchanges / core_s;
+  report_.figures["replay_exchanges_per_s_two_cores"] = exchanges / two_s;
+  // What is left of a core's time once the structure has been paid for.
+  report_.figures["replay_decided_exchanges_per_s"] =
+      exchanges / std::max(core_s - structure_s_, 1e-9);
+  report_.ratios["replay_two_cores"] = one_s / two_s;
+  return absl::OkStatus();
+}
+
+// Of the program itself, as a process of its own.
+absl::Status ReplayBench::MeasureMemory() {
+  Say("memory");
+  const std::string program = (std::filesystem::path(options_.bin_folder) / "nakadachi-replay");
+  std::vector<std::string> words = {program, "--temporary", options_.folder, evidence_};
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  for (const int fd : {1, 2}) {
+    posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", 1 /* O_WRONLY */, 0);
+  }
+  pid_t child = 0;
+  const int error =
+      posix_spawn(&child, program.c_str(), &actions, nullptr, arguments.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (error != 0) return absl::UnavailableError("nakadachi-replay cannot be started");
+  int status = 0;
+  rusage used{};
+  while (wait4(child, &status, 0, &used) < 0) {
+    if (errno != EINTR) return absl::UnavailableError("nakadachi-replay was lost");
+  }
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+    return absl::InternalError("nakadachi-replay did not find honest evidence clean");
+  }
+  report_.figures["replay_rss_mb"] = static_cast<double>(used.ru_maxrss) / 1024;
+  return absl::OkStatus();
+}
+
+absl::Status ReplayBench::MeasureSearch() {
+  Say("search");
+  replay::IndexOptions index;
+  index.folder = evidence_;
+  index.temporary_folder = options_.folder;
+  const auto start = Steady::now();
+  NAKADACHI_ASSIGN_OR_RETURN(const uint64_t rows, replay::BuildIndex(index));
+  report_.figures["index_records_per_s"] = static_cast<double>(rows) / SecondsSince(start);
+
+  std::vector<double> took_ms;
+  for (int round = 0; round < 5; ++round) {
+    replay::SearchOptions options;
+    options.folder = evidence_;
+    options.staff = made_.staff;
+    options.institution = made_.institution;
+    options.outcome = round % 2 == 0 ? "" : "provided";
+    if (round % 2 == 1) options.staff.clear();
+    const auto begin = Steady::now();
+    NAKADACHI_ASSIGN_OR_RETURN(const replay::SearchResult result, replay::Search(options));
+    took_ms.push_back(SecondsSince(begin) * 1000);
+    if (!result.all_proven()) return absl::InternalError("a hit was not proven");
+  }
+  std::sort(took_ms.begin(), took_ms.end());
+  report_.figures["search_p50_ms"] = took_ms[took_ms.size() / 2];
+  report_.figures["search_max_ms"] = took_ms.back();
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<Report> RunReplayBench(const ReplayBenchOptions& options) {
+  return ReplayBench(options).Run();
+}
+
+}  // namespace nakadachi::bench
