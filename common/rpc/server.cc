@@ -21,6 +21,7 @@
 #include "common/base/status.h"
 #include "common/rpc/grpc_runtime.h"
 #include "common/rpc/rate_limiter.h"
+#include "common/rpc/status_mapping.h"
 
 namespace nakadachi::rpc {
 namespace {
@@ -39,8 +40,7 @@ class CallLimiter final : public grpc::AuthMetadataProcessor {
     const absl::string_view peer(pem.front().data(), pem.front().size());
     const auto now = std::chrono::steady_clock::now().time_since_epoch();
     if (limiter_.Admit(peer, absl::FromChrono(now))) return grpc::Status::OK;
-    // gRPC passes on code and text of a refusal here, no details.
-    return {grpc::StatusCode::RESOURCE_EXHAUSTED, "too many calls a second"};
+    return {grpc::StatusCode::RESOURCE_EXHAUSTED, kTooManyCalls};
   }
 
  private:

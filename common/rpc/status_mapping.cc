@@ -72,6 +72,9 @@ absl::Status FromGrpc(const grpc::Status& status) {
   absl::Status result(CodeOf(status.error_code()), status.error_message());
   google::rpc::Status proto;
   if (proto.ParseFromString(status.error_details())) TakeDetail(proto, &result);
+  if (absl::IsResourceExhausted(result) && result.message() == kTooManyCalls) {
+    return FieldError(result.code(), "call", "rate", "too many calls a second");
+  }
   return result;
 }
 

@@ -13,6 +13,10 @@ class Status;
 
 namespace nakadachi::rpc {
 
+// What a listener says to a call over its peer's rate: gRPC passes on no details from where that is
+// decided. FromGrpc knows it and attaches field "call", rule "rate".
+inline constexpr char kTooManyCalls[] = "too many calls a second";
+
 // A code keeps its number and a text its words (cut to 2 KiB; "(text is not UTF-8)" where it is
 // not); the pair of FieldError arrives as it was. A code that absl does not know becomes UNKNOWN;
 // other details are dropped. Bytes that are no google.rpc.Status, or one of OK, become INTERNAL,

@@ -115,6 +115,8 @@ TEST_F(ServerTest, CallsBeyondTheRateAreRefusedForThatPeerOnly) {
   }
   EXPECT_GE(served, 5);
   EXPECT_TRUE(absl::IsResourceExhausted(refused)) << refused;
+  EXPECT_EQ(GetFieldRule(refused).field, "call");
+  EXPECT_EQ(GetFieldRule(refused).rule, "rate");
   EXPECT_TRUE(Ask(ConnectTo(*server_, authority_.IssueClient())).ok());
 }
 
