@@ -169,6 +169,7 @@ class BrokerServerImpl final : public BrokerServer {
         &*access_log_, ledger_.get(), &store_->ledger_store(),
         [this](const std::string& permit_number) { return PersonOf(permit_number); }});
     own_records_desk_.emplace(OwnRecordsDesk::Parts{&*access_log_, ledger_.get(), store_.get()});
+    NAKADACHI_RETURN_IF_ERROR(directory_desk_->KeepProofs());
     return directory_desk_->Found(config_.network_name(), signing_key_.public_key(),
                                   sealing_public_key_);
   }

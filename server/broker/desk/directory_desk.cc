@@ -108,6 +108,7 @@ absl::StatusOr<v1::Recorded> DirectoryDesk::Change(const std::string& request_id
 absl::StatusOr<v1::Recorded> DirectoryDesk::Record(v1::Directory change,
                                                    const std::string& request_id,
                                                    const Hash& digest) {
+  NAKADACHI_RETURN_IF_ERROR(KeepMissingProofs());
   v1::Statement statement;
   statement.set_author(Author::Broker().ToString());
   statement.set_time_ms(parts_.clock->NowMs());
@@ -133,22 +134,61 @@ absl::StatusOr<v1::Recorded> DirectoryDesk::Record(v1::Directory change,
   if (!recorded.ok()) return recorded;
   // Nothing else changes the directory, so what Check allowed applies.
   NAKADACHI_CHECK(parts_.directory->Apply(statement).ok());
+  // Where it is not kept now, it is before the next one, or at the next start.
+  KeepProof(sequence, *recorded).IgnoreError();
   return recorded;
+}
+
+absl::Status DirectoryDesk::KeepProof(uint64_t sequence, const v1::Recorded& recorded) {
+  storage::Batch batch(parts_.store->database());
+  parts_.store->PutDirectoryProof(sequence, recorded, batch);
+  return parts_.store->database().Commit(std::move(batch));
+}
+
+absl::Status DirectoryDesk::KeepProofs() {
+  absl::MutexLock lock(&mutex_);
+  return KeepMissingProofs();
+}
+
+absl::Status DirectoryDesk::KeepMissingProofs() {
+  // They are kept in order: where one is there, all before it are.
+  const uint64_t newest = parts_.directory->sequence();
+  uint64_t kept = newest;
+  for (; kept > 0; --kept) {
+    NAKADACHI_ASSIGN_OR_RETURN(const auto proof, parts_.store->FindDirectoryProof(kept));
+    if (proof) break;
+  }
+  for (uint64_t sequence = kept + 1; sequence <= newest; ++sequence) {
+    NAKADACHI_ASSIGN_OR_RETURN(const v1::Recorded recorded, ProveNow(sequence));
+    NAKADACHI_RETURN_IF_ERROR(KeepProof(sequence, recorded));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<v1::Recorded> DirectoryDesk::ProveNow(uint64_t sequence) const {
+  NAKADACHI_ASSIGN_OR_RETURN(const std::vector<uint64_t> leaves,
+                             parts_.store->DirectoryLeaves(sequence - 1, 1));
+  if (leaves.empty()) return BrokenDirectory("sequence");
+  return parts_.ledger->Prove(leaves[0]);
 }
 
 absl::StatusOr<v1::FetchDirectoryResponse> DirectoryDesk::Fetch(uint64_t after_sequence) const {
   v1::FetchDirectoryResponse response;
   response.set_newest_sequence(parts_.directory->sequence());
   if (after_sequence >= response.newest_sequence()) return response;
-  NAKADACHI_ASSIGN_OR_RETURN(std::vector<uint64_t> leaves,
-                             parts_.store->DirectoryLeaves(after_sequence, kMaxStatements));
+  const uint64_t last =
+      std::min<uint64_t>(response.newest_sequence(), after_sequence + kMaxStatements);
   size_t bytes = 0;
-  for (uint64_t leaf : leaves) {
-    NAKADACHI_ASSIGN_OR_RETURN(v1::Recorded recorded, parts_.ledger->Prove(leaf));
-    bytes += recorded.ByteSizeLong();
+  for (uint64_t sequence = after_sequence + 1; sequence <= last; ++sequence) {
+    NAKADACHI_ASSIGN_OR_RETURN(std::optional<v1::Recorded> recorded,
+                               parts_.store->FindDirectoryProof(sequence));
+    if (!recorded) {  // it is just being recorded
+      NAKADACHI_ASSIGN_OR_RETURN(recorded, ProveNow(sequence));
+    }
+    bytes += recorded->ByteSizeLong();
     // One always goes, so that a reader gets on; publication keeps each small enough.
     if (response.statements_size() > 0 && bytes > kMaxResponseBytes) break;
-    *response.add_statements() = std::move(recorded);
+    *response.add_statements() = *std::move(recorded);
   }
   return response;
 }

@@ -49,14 +49,22 @@ class DirectoryDesk {
   // Directory::Check.
   absl::StatusOr<v1::Recorded> Change(const std::string& request_id, v1::Directory change);
 
+  // Keeps the proofs that a crash left out. When the ledger has been opened, before anything is
+  // recorded: afterwards another key may have signed.
+  absl::Status KeepProofs();
+
   static constexpr size_t kMaxStatements = 256;
-  // Statements after a sequence number, with proof; as many as fit in a message, at most
-  // kMaxStatements.
+  // Statements after a sequence number, as many as fit in a message, at most kMaxStatements. Each
+  // with its first proof: who knows the broker's founding key can check them one after the other,
+  // and learns of each further key before it is used.
   absl::StatusOr<v1::FetchDirectoryResponse> Fetch(uint64_t after_sequence) const;
 
  private:
   absl::StatusOr<v1::Recorded> Record(v1::Directory change, const std::string& request_id,
                                       const Hash& digest) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status KeepProof(uint64_t sequence, const v1::Recorded& recorded);
+  absl::Status KeepMissingProofs() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<v1::Recorded> ProveNow(uint64_t sequence) const;
 
   const Parts parts_;
   absl::Mutex mutex_;  // changes are checked, recorded and applied one after the other

@@ -27,14 +27,24 @@ enum Family : int {
   kPersons,
   kDirectory,
   kRequests,
+  kDirectoryProofs,
 };
 
 std::vector<storage::ColumnFamily> Families() {
   return {
-      {"meta", Form::kSealed},    {"commitments", Form::kPlain}, {"statements", Form::kSealed},
-      {"tiles", Form::kPlain},    {"decisions", Form::kSealed},  {"presentations", Form::kSealed},
-      {"permits", Form::kSealed}, {"open", Form::kPlain},        {"halves", Form::kSealed},
-      {"persons", Form::kSealed}, {"directory", Form::kSealed},  {"requests", Form::kSealed},
+      {"meta", Form::kSealed},
+      {"commitments", Form::kPlain},
+      {"statements", Form::kSealed},
+      {"tiles", Form::kPlain},
+      {"decisions", Form::kSealed},
+      {"presentations", Form::kSealed},
+      {"permits", Form::kSealed},
+      {"open", Form::kPlain},
+      {"halves", Form::kSealed},
+      {"persons", Form::kSealed},
+      {"directory", Form::kSealed},
+      {"requests", Form::kSealed},
+      {"directory-proofs", Form::kSealed},
   };
 }
 
@@ -192,6 +202,16 @@ absl::StatusOr<std::vector<uint64_t>> BrokerStore::DirectoryLeaves(uint64_t afte
 
 void BrokerStore::PutDirectoryLeaf(uint64_t sequence, uint64_t leaf, storage::Batch& batch) {
   batch.Put(kDirectory, KeyU64(sequence), KeyU64(leaf));
+}
+
+absl::StatusOr<std::optional<v1::Recorded>> BrokerStore::FindDirectoryProof(
+    uint64_t sequence) const {
+  return GetMessage<v1::Recorded>(*database_, kDirectoryProofs, KeyU64(sequence));
+}
+
+void BrokerStore::PutDirectoryProof(uint64_t sequence, const v1::Recorded& proof,
+                                    storage::Batch& batch) {
+  batch.Put(kDirectoryProofs, KeyU64(sequence), proof.SerializeAsString());
 }
 
 absl::StatusOr<std::optional<stored::v1::AnsweredRequest>> BrokerStore::FindRequest(

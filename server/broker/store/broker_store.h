@@ -73,6 +73,9 @@ class BrokerStore {
   // Leaves of Directory statements with sequence numbers above `after`, at most `limit`.
   absl::StatusOr<std::vector<uint64_t>> DirectoryLeaves(uint64_t after, size_t limit) const;
   void PutDirectoryLeaf(uint64_t sequence, uint64_t leaf, storage::Batch& batch);
+  // A Directory statement's proof as it was first given, under the key of its time.
+  absl::StatusOr<std::optional<v1::Recorded>> FindDirectoryProof(uint64_t sequence) const;
+  void PutDirectoryProof(uint64_t sequence, const v1::Recorded& proof, storage::Batch& batch);
 
   absl::StatusOr<std::optional<stored::v1::AnsweredRequest>> FindRequest(
       absl::string_view request_id) const;

@@ -194,12 +194,43 @@ TEST_F(OperatorServiceTest, TheBrokerGoesOnWithANewKeyOnceItIsKnown) {
   Stop();
   config_ = next;
   Start();
-  // The members' trust anchor stays the first key.
-  Directory directory(broker_key_);
-  auto verifier = ledger::Verifier::Create(&directory);
-  const auto fetched = Fetch(0);
-  ASSERT_TRUE(fetched.ok()) << fetched.status();
-  EXPECT_EQ(fetched->statements_size(), 3);
+  PublishList();
+  v1::RevokeKeyRequest revoke;
+  revoke.set_request_id(NewId());
+  revoke.mutable_key()->set_code("broker");
+  revoke.mutable_key()->set_signing_key(
+      std::string(reinterpret_cast<const char*>(broker_key_.data()), broker_key_.size()));
+  auto again = v1::BrokerOperator::NewStub(OperatorChannel());
+  ASSERT_TRUE(CallWithDeadline<v1::DirectoryChanged>([&](auto* context, auto* response) {
+                return again->RevokeKey(context, revoke, response);
+              }).ok());
+  clock_.Advance(absl::Minutes(1));
+  Restart();
+  PublishList();
+
+  // A newcomer knows the founding key only, which by now is revoked. Others were away since they
+  // had heard of so many changes.
+  const auto all = Fetch(0);
+  ASSERT_TRUE(all.ok()) << all.status();
+  ASSERT_EQ(all->statements_size(), 6);
+  for (int known = 0; known <= 6; ++known) {
+    SCOPED_TRACE(known);
+    Directory directory(broker_key_);
+    auto verifier = ledger::Verifier::Create(&directory);
+    for (int i = 0; i < known; ++i) {
+      v1::Statement statement;
+      ASSERT_TRUE(statement.ParseFromString(all->statements(i).statement()));
+      ASSERT_TRUE(directory.Apply(statement).ok());
+    }
+    const auto fetched = Fetch(directory.sequence());
+    ASSERT_TRUE(fetched.ok()) << fetched.status();
+    for (const v1::Recorded& recorded : fetched->statements()) {
+      const auto verified = verifier->Verify(recorded, clock_.NowMs());
+      ASSERT_TRUE(verified.ok()) << verified.status();
+      ASSERT_TRUE(directory.Apply(verified->statement).ok());
+    }
+    EXPECT_EQ(directory.sequence(), 6u);
+  }
 }
 
 class LedgerServiceTest : public OperatorServiceTest {
