@@ -81,7 +81,6 @@ Json Fields(const v1::Provision& provision) {
   json["outcome"] = OutcomeWord(provision.outcome());
   json["reason"] = ReasonWord(provision.reason());
   json["after_review"] = provision.after_review();
-  json["staff"] = provision.staff_pseudonym();
   json["versions"] = Json::array();
   for (const auto& version : provision.versions()) {
     json["versions"].push_back({{"item", version.item()},

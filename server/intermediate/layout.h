@@ -43,6 +43,7 @@ ledger::LedgerFamilies LedgerFamiliesOf();
 inline constexpr absl::string_view kBlindAddressee = "addressee-number";
 inline constexpr absl::string_view kBlindCode = "linkage-code";
 inline constexpr absl::string_view kBlindAcquisition = "acquisition-number";
+inline constexpr absl::string_view kBlindRecord = "record-id";
 
 // Keys of kCodes and kReplica, from blinded parts.
 std::string CodesKey(char kind, absl::string_view blind);

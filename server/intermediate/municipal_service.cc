@@ -321,10 +321,6 @@ absl::Status MunicipalServiceImpl::Decide(const rpc::Peer& peer,
   NAKADACHI_ASSIGN_OR_RETURN(
       const v1::Outcome outcome,
       hosted->provider->DecideReview(request.permit_number(), request.release(), pseudonym));
-  NAKADACHI_RETURN_IF_ERROR(hosted->institution->RecordOperation(
-      "staff", pseudonym,
-      absl::StrCat(request.release() ? "released " : "refused ", "permit ",
-                   HexEncode(request.permit_number()))));
   response->set_outcome(outcome);
   return absl::OkStatus();
 }

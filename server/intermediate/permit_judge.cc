@@ -6,9 +6,11 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/str_join.h"
 #include "common/base/status.h"
 #include "common/directory/directory.h"
 #include "common/permission/permission_list.h"
+#include "server/intermediate/layout.h"
 
 namespace nakadachi::intermediate {
 namespace {
@@ -155,6 +157,16 @@ absl::StatusOr<v1::RefusalReason> PermitJudge::ByTheLists(const GenuinePermit& g
                                                                : v1::LIST_NEWER_FORBIDS;
 }
 
+// The source's own id would be common to all who ask about the person.
+std::string PermitJudge::RecordIdFor(const LocalGovernmentCode& requester,
+                                     const AddresseeNumber& person, const std::string& item,
+                                     const std::string& own_id) const {
+  const std::string value =
+      absl::StrJoin({requester.ToString(), std::string(person.Reveal()), item, own_id},
+                    absl::string_view("\0", 1));
+  return HexEncode(institution_->database().BlindKey(kBlindRecord, value));
+}
+
 absl::StatusOr<PermitAnswer> PermitJudge::AboutPerson(const GenuinePermit& genuine,
                                                       const stored::v1::PersonCode& person,
                                                       Review review) {
@@ -181,6 +193,10 @@ absl::StatusOr<PermitAnswer> PermitJudge::AboutPerson(const GenuinePermit& genui
   payload.set_permit_commitment(std::string(AsView(genuine.commitment)));
   for (v1::ReplicaSet& set : sets) {
     answer.versions.push_back(VersionOf(set));
+    for (v1::ReplicaRecord& record : *set.mutable_records()) {
+      record.set_record_id(
+          RecordIdFor(genuine.requester, addressee, set.item(), record.record_id()));
+    }
     *payload.add_sets() = std::move(set);
   }
   answer.payload = payload.SerializeAsString();

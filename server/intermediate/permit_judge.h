@@ -57,6 +57,8 @@ class PermitJudge {
                                        const sealing::Binding& binding);
   absl::StatusOr<PermitAnswer> AboutPerson(const GenuinePermit& permit,
                                            const stored::v1::PersonCode& person, Review review);
+  std::string RecordIdFor(const LocalGovernmentCode& requester, const AddresseeNumber& person,
+                          const std::string& item, const std::string& own_id) const;
 
   Institution* const institution_;
   CodeBook* const codes_;

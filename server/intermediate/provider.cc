@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "common/base/check.h"
 #include "common/base/status.h"
@@ -150,8 +151,7 @@ class ProviderImpl final : public Provider {
   absl::StatusOr<v1::Outcome> RecordReviewed(const GenuinePermit& permit,
                                              stored::v1::AnsweredPermit before,
                                              stored::v1::StoredReview review,
-                                             const PermitAnswer& answer,
-                                             const std::string& staff_pseudonym, int64_t now_ms)
+                                             const PermitAnswer& answer, int64_t now_ms)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(review_mutex_);
 
   absl::StatusOr<std::optional<stored::v1::AnsweredPermit>> ReadAnswered(
@@ -373,18 +373,22 @@ absl::StatusOr<v1::Outcome> ProviderImpl::DecideReview(const std::string& permit
     answer.reason = v1::STAFF_DECISION;
   }
   review.set_released(release);
-  return RecordReviewed(permit, *std::move(answered), std::move(review), answer, staff_pseudonym,
-                        now_ms);
+  // Who decided stays in this ledger: in the Provision it would be common to all requesters.
+  NAKADACHI_RETURN_IF_ERROR(institution_->RecordOperation(
+      "review", staff_pseudonym,
+      absl::StrCat(release ? "released" : "refused", " permit ", HexEncode(permit_number))));
+  return RecordReviewed(permit, *std::move(answered), std::move(review), answer, now_ms);
 }
 
-absl::StatusOr<v1::Outcome> ProviderImpl::RecordReviewed(
-    const GenuinePermit& permit, stored::v1::AnsweredPermit before, stored::v1::StoredReview review,
-    const PermitAnswer& answer, const std::string& staff_pseudonym, int64_t now_ms) {
+absl::StatusOr<v1::Outcome> ProviderImpl::RecordReviewed(const GenuinePermit& permit,
+                                                         stored::v1::AnsweredPermit before,
+                                                         stored::v1::StoredReview review,
+                                                         const PermitAnswer& answer,
+                                                         int64_t now_ms) {
   v1::Statement statement = institution_->NewStatement();
   statement.set_time_ms(now_ms);
   v1::Provision& provision = *statement.mutable_provision();
   provision = ProvisionOf(permit, answer);
-  provision.set_staff_pseudonym(staff_pseudonym);
   provision.set_after_review(true);
   ledger::Prepared prepared = ledger::Prepare(statement, *institution_->platform().random);
 

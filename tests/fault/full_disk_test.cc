@@ -1,6 +1,5 @@
 // A disk without space: what cannot be recorded is refused, nothing is claimed that is not so, and
 // work goes on once there is space again.
-#include <google/protobuf/util/message_differencer.h>
 #include <gtest/gtest.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -20,6 +19,7 @@
 #include "common/rpc/status_mapping.h"
 #include "tests/integration/ledgers.h"
 #include "tests/integration/town.h"
+#include "tools/simulator/population.h"
 
 namespace nakadachi::integration {
 namespace {
@@ -64,8 +64,7 @@ class SmallDisk {
 };
 
 bool IsOf(const v1::QueryResponse& answer, const v1::ReplicaSet& set) {
-  return answer.sets_size() == 1 &&
-         google::protobuf::util::MessageDifferencer::Equals(answer.sets(0), set);
+  return answer.sets_size() == 1 && simulator::IsWhatWasRegistered(answer.sets(0), set);
 }
 
 // Registers newer and newer versions until one is refused for want of space; `held` is the last

@@ -56,9 +56,6 @@ const std::set<std::string>& PublicFields() {
       // Hashes and roots of an author's tree: all whom it sends statements see them.
       "v1.Recorded.path",
       "v1.Recorded.checkpoint",
-      // Whom of the provider's staff an answer after review comes from.
-      "v1.Provision.staff_pseudonym",
-      "v1.Operation.staff_pseudonym",
       // Words of the list, names of departments, reasons and rules.
       "v1.Query.procedure",
       "v1.Query.items",
@@ -94,8 +91,8 @@ const std::set<std::string>& PublicFields() {
   return *fields;
 }
 
-// What a Permit says to both parties, the Provision that answers it with its payload, the Receipt,
-// and the proofs of all three: one exchange's and no other's.
+// What a Permit says to both parties, the Provision that answers it with its payload and the ids of
+// its records, the Receipt, and the proofs of all three: these two parties' and no other's.
 const std::set<std::string>& ExchangeFields() {
   static const auto* const fields =
       new std::set<std::string>{"v1.Permit.permit_number",
@@ -132,6 +129,7 @@ const std::set<std::string>& ExchangeFields() {
                                 "stored.statements.salt",
                                 "v1.Payload.blind",
                                 "v1.Payload.permit_commitment",
+                                "v1.ReplicaRecord.record_id",
                                 "v1.ProvideResponse.payload",
                                 "v1.DeliverRequest.payload",
                                 "stored.v1.AnsweredPermit.payload"};
@@ -140,9 +138,8 @@ const std::set<std::string>& ExchangeFields() {
 
 // What the records say that one provider gave to those who asked it.
 const std::set<std::string>& ContentFields() {
-  static const auto* const fields =
-      new std::set<std::string>{"v1.ReplicaRecord.record_id", "v1.Vaccination.lot",
-                                "v1.RegisterDate.yyyymmdd", "v1.Vaccination.physician"};
+  static const auto* const fields = new std::set<std::string>{
+      "v1.Vaccination.lot", "v1.RegisterDate.yyyymmdd", "v1.Vaccination.physician"};
   return *fields;
 }
 

@@ -121,7 +121,6 @@ class NoCodeCrossesTest : public testing::Test {
       decision.set_municipality(kAizu);
       decision.set_permit_number(review.permit_number());
       decision.set_release(review.addressee_number() == released);
-      // One pseudonym a decision: a pseudonym may not join exchanges either.
       const auto decided = staff.DecideReview(decision);
       ASSERT_TRUE(decided.ok()) << decided.status();
       outcomes_->insert(decided->outcome());
@@ -240,6 +239,10 @@ TEST_F(NoCodeCrossesTest, APlantedCommonValueIsFound) {
       // Two that never exchanged.
       {"v1.Permit.permit_number", {kFukushima, kKoriyama}, 1},
       {"v1.Permit.permit_number", {kAizu, kSendai}, 0},
+      // A record's id that two requesters know, a member of staff of another's.
+      {"v1.ReplicaRecord.record_id", {kAizu, kSendai, kKoriyama}, 1},
+      {"v1.ReplicaRecord.record_id", {kAizu, kSendai}, 0},
+      {"v1.Operation.staff_pseudonym", {kAizu, kSendai}, 1},
       {"v1.Vaccination.lot", {kAizu, kSendai, kKoriyama}, 0},
       {"v1.Vaccination.lot", {kFukushima, kKoriyama}, 1},
       {"v1.Query.linkage_code", {kAizu}, 0},

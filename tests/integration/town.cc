@@ -1,6 +1,5 @@
 #include "tests/integration/town.h"
-
-#include <google/protobuf/util/message_differencer.h>
+#include "tools/simulator/population.h"
 
 #include <cstdlib>
 #include <filesystem>
@@ -178,7 +177,7 @@ bool Town::IsWhatWasRegistered(const v1::QueryResponse& answer, size_t person,
                                const std::string& provider) const {
   const auto registered = persons_[person].registered.find(provider);
   return registered != persons_[person].registered.end() && answer.sets_size() == 1 &&
-         google::protobuf::util::MessageDifferencer::Equals(answer.sets(0), registered->second);
+         simulator::IsWhatWasRegistered(answer.sets(0), registered->second);
 }
 
 LinkageCode Town::CodeOf(size_t person, const std::string& institution) const {

@@ -1,7 +1,10 @@
 #include "tools/simulator/population.h"
 
+#include <google/protobuf/util/message_differencer.h>
+
 #include <algorithm>
 #include <cstring>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -254,6 +257,19 @@ std::vector<v1::ReplicaSet> Population::History(const Resident& resident,
   Keep(std::move(routine), today, sets);
   Keep(std::move(special), today, sets);
   return sets;
+}
+
+bool IsWhatWasRegistered(v1::ReplicaSet received, v1::ReplicaSet registered) {
+  std::set<std::string> ids;
+  for (v1::ReplicaRecord& record : *registered.mutable_records()) {
+    ids.insert(record.record_id());
+    record.clear_record_id();
+  }
+  for (v1::ReplicaRecord& record : *received.mutable_records()) {
+    if (record.record_id().empty() || !ids.insert(record.record_id()).second) return false;
+    record.clear_record_id();
+  }
+  return google::protobuf::util::MessageDifferencer::Equals(received, registered);
 }
 
 }  // namespace nakadachi::simulator

@@ -56,6 +56,10 @@ class Population {
   uint64_t next_serial_ = 0;
 };
 
+// True where a requester received what the provider registered: all is the same but the records'
+// ids, which are of the requester's alone.
+bool IsWhatWasRegistered(v1::ReplicaSet received, v1::ReplicaSet registered);
+
 }  // namespace nakadachi::simulator
 
 #endif  // NAKADACHI_TOOLS_SIMULATOR_POPULATION_H_

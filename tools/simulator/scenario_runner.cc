@@ -1,7 +1,5 @@
 #include "tools/simulator/scenario_runner.h"
 
-#include <google/protobuf/util/message_differencer.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -465,8 +463,7 @@ void Runner::Compare(const Question& question, const v1::QueryResponse& response
   }
   bool same = static_cast<size_t>(response.sets_size()) == expected.size();
   for (int i = 0; same && i < response.sets_size(); ++i) {
-    same = google::protobuf::util::MessageDifferencer::Equals(response.sets(i),
-                                                              *expected[static_cast<size_t>(i)]);
+    same = IsWhatWasRegistered(response.sets(i), *expected[static_cast<size_t>(i)]);
   }
   for (const v1::ReplicaSet& set : response.sets()) {
     account_.compared += static_cast<uint64_t>(set.records_size());

@@ -65,7 +65,30 @@ TEST_F(ProviderTest, ProvidesWhatItHolds) {
   EXPECT_EQ(payload.blind().size(), 32u);
   EXPECT_EQ(payload.permit_commitment(), provision.permit_commitment());
   ASSERT_EQ(payload.sets_size(), 1);
-  EXPECT_EQ(payload.sets(0).SerializeAsString(), held.SerializeAsString());
+  EXPECT_EQ(WithoutIds(payload.sets(0)), WithoutIds(held));
+}
+
+TEST_F(ProviderTest, ARecordsIdIsTheRequestersAlone) {
+  AcquireAndHold(1);
+  AcquireAndHold(2);
+  const auto ids = [this](int person, const std::string& requester) {
+    v1::Statement statement = PermitFor(person);
+    statement.mutable_permit()->set_requester(requester);
+    std::vector<std::string> found;
+    const v1::Payload payload = PayloadOf(Provide(broker_.Record(statement)));
+    for (const v1::ReplicaSet& set : payload.sets()) {
+      for (const v1::ReplicaRecord& record : set.records()) found.push_back(record.record_id());
+    }
+    return found;
+  };
+  const std::vector<std::string> first = ids(1, kAizu);
+  ASSERT_EQ(first.size(), 3u);
+  EXPECT_EQ(ids(1, kAizu), first);  // another permit
+  std::set<std::string> all(first.begin(), first.end());
+  for (const std::string& id : ids(2, kAizu)) all.insert(id);
+  const v1::ReplicaSet held = ImmunizationSet(1, 1);
+  for (const v1::ReplicaRecord& record : held.records()) all.insert(record.record_id());
+  EXPECT_EQ(all.size(), 9u);
 }
 
 // Each case is about a person of its own.

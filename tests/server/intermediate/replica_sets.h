@@ -48,6 +48,12 @@ inline v1::ReplicaSet OtherSet(const std::string& item, uint64_t version) {
   return set;
 }
 
+// A set's bytes but for the records' ids, which are others for each requester.
+inline std::string WithoutIds(v1::ReplicaSet set) {
+  for (v1::ReplicaRecord& record : *set.mutable_records()) record.clear_record_id();
+  return set.SerializeAsString();
+}
+
 }  // namespace nakadachi::intermediate
 
 #endif  // NAKADACHI_TESTS_SERVER_INTERMEDIATE_REPLICA_SETS_H_

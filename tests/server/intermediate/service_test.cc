@@ -531,14 +531,19 @@ TEST_F(ServiceTest, ADecisionIsRecordedWithTheCertificatesPseudonym) {
             "PERMISSION_DENIED staff_pseudonym");
   ASSERT_TRUE(Call(*stub, &MunicipalStub::DecideReview, request, &response).ok());
   EXPECT_EQ(response.outcome(), v1::PROVIDED);
-  EXPECT_EQ(Provisions().back().staff_pseudonym(), "staff-7");
 
-  v1::Statement last;
-  ASSERT_TRUE(last.ParseFromString(
-      institution_->ledger_store().ReadEntry(LedgerSize() - 1).value().statement));
-  EXPECT_EQ(last.operation().kind(), "staff");
-  EXPECT_EQ(last.operation().staff_pseudonym(), "staff-7");
-  EXPECT_EQ(last.operation().detail(),
+  // Before the Provision, which names nobody.
+  const auto recorded = [this](uint64_t from_the_end) {
+    v1::Statement statement;
+    statement.ParseFromString(
+        institution_->ledger_store().ReadEntry(LedgerSize() - from_the_end).value().statement);
+    return statement;
+  };
+  EXPECT_TRUE(recorded(1).provision().after_review());
+  const v1::Statement decision = recorded(2);
+  EXPECT_EQ(decision.operation().kind(), "review");
+  EXPECT_EQ(decision.operation().staff_pseudonym(), "staff-7");
+  EXPECT_EQ(decision.operation().detail(),
             "released permit " + HexEncode(listed.reviews(0).permit_number()));
 }
 
