@@ -83,7 +83,6 @@ Searchable SearchableOf(const v1::Statement& statement, absl::string_view commit
       const v1::Provision& provision = statement.provision();
       SetParties(provision, &found);
       found.procedure = provision.procedure();
-      found.staff = provision.staff_pseudonym();
       found.outcome = provision.outcome() == v1::REFUSED
                           ? absl::StrCat("refused-", ReasonName(provision.reason()))
                           : OutcomeName(provision.outcome());
