@@ -112,6 +112,7 @@ const std::set<std::string>& ExchangeFields() {
                                 "v1.QueryResponse.permit_commitment",
                                 "v1.QueryResponse.provision_commitment",
                                 "v1.QueryResponse.receipt_commitment",
+                                "stored.v1.AnsweredPermit.permit_commitment",
                                 "stored.v1.AnsweredPermit.provision_commitment",
                                 "stored.v1.StoredReview.permit_commitment",
                                 "stored.v1.OutboxEntry.permit_commitment",
