@@ -286,13 +286,13 @@ TEST_F(InspectionDeskTest, NamesThePersonsOfPermitsOnlyWhereAllowed) {
   v1::Statement statement;
   statement.set_author("072028");
   statement.set_time_ms(kStart);
-  statement.mutable_permit();
+  statement.mutable_permit()->set_permit_number("the permit's number");
   const auto permit = ledger_->AppendAndWait(ledger::Prepare(statement, SystemRandom()));
   ASSERT_TRUE(permit.ok());
   Append(1);
   desk_ = std::make_unique<InspectionDesk>(InspectionDesk::Parts{
-      log_.get(), ledger_.get(), store_.get(), [&](const Hash& commitment) {
-        EXPECT_EQ(commitment, ledger::Commit(permit->salt(), permit->statement()));
+      log_.get(), ledger_.get(), store_.get(), [](const std::string& permit_number) {
+        EXPECT_EQ(permit_number, "the permit's number");
         return std::string(16, 'p');
       }});
   inspector_.inspection.persons = true;
