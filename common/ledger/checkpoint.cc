@@ -20,12 +20,23 @@ constexpr absl::string_view kOriginSuffix = "/statements";
 constexpr absl::string_view kTimePrefix = "time ";
 constexpr absl::string_view kSignaturePrefix = "\u2014 ";
 constexpr absl::string_view kEd25519Type("\x01", 1);
+constexpr absl::string_view kWitnessSuffix = "/witness";
+constexpr absl::string_view kCosignatureType("\x04", 1);
+constexpr absl::string_view kCosignatureHeader = "cosignature/v1\n";
+constexpr size_t kCosignatureTimeBytes = 8;
 // Room for the sixteen signatures that C2SP asks readers to accept, of the longest known kind.
 constexpr size_t kMaxNoteBytes = 128 << 10;
 constexpr size_t kMaxSignatures = 16;
 
 absl::string_view View(const Ed25519PublicKey& key) {
   return absl::string_view(reinterpret_cast<const char*>(key.data()), key.size());
+}
+
+KeyId KeyIdOf(absl::string_view name, absl::string_view type, const Ed25519PublicKey& key) {
+  const Hash hash = Sha256(name, "\n", type, View(key));
+  KeyId id;
+  std::copy_n(hash.begin(), id.size(), id.begin());
+  return id;
 }
 
 absl::Status FormatError(absl::string_view message) {
@@ -137,10 +148,7 @@ absl::StatusOr<Author> AuthorOfOrigin(absl::string_view origin) {
 }
 
 KeyId SignedNoteKeyId(absl::string_view name, const Ed25519PublicKey& key) {
-  const Hash hash = Sha256(name, "\n", kEd25519Type, View(key));
-  KeyId id;
-  std::copy_n(hash.begin(), id.size(), id.begin());
-  return id;
+  return KeyIdOf(name, kEd25519Type, key);
 }
 
 std::string VerifierKey(absl::string_view name, const Ed25519PublicKey& key) {
@@ -174,10 +182,22 @@ std::string CheckpointBody(const Checkpoint& checkpoint) {
 std::string SignCheckpoint(const Checkpoint& checkpoint, const Ed25519PrivateKey& key) {
   std::string note = CheckpointBody(checkpoint);
   const Ed25519Signature signature = key.Sign(note);
-  const KeyId id = SignedNoteKeyId(checkpoint.origin, key.public_key());
-  std::string bytes(id.begin(), id.end());
-  bytes.append(signature.begin(), signature.end());
-  absl::StrAppend(&note, "\n", kSignaturePrefix, checkpoint.origin, " ", Base64Encode(bytes), "\n");
+  absl::StrAppend(
+      &note, "\n",
+      SignatureLine({checkpoint.origin, SignedNoteKeyId(checkpoint.origin, key.public_key()),
+                     std::string(signature.begin(), signature.end())}));
+  return note;
+}
+
+std::string SignatureLine(const NoteSignature& signature) {
+  std::string bytes(signature.key_id.begin(), signature.key_id.end());
+  bytes += signature.signature;
+  return absl::StrCat(kSignaturePrefix, signature.name, " ", Base64Encode(bytes), "\n");
+}
+
+std::string NoteText(absl::string_view body, const std::vector<NoteSignature>& signatures) {
+  std::string note = absl::StrCat(body, "\n");
+  for (const NoteSignature& signature : signatures) note += SignatureLine(signature);
   return note;
 }
 
@@ -207,6 +227,60 @@ bool VerifyCheckpointSignature(const SignedCheckpoint& signed_checkpoint,
     found = true;
   }
   return found;
+}
+
+std::string WitnessName(const Author& author) {
+  return absl::StrCat(kOriginPrefix, author.ToString(), kWitnessSuffix);
+}
+
+absl::StatusOr<Author> AuthorOfWitnessName(absl::string_view name) {
+  absl::string_view text = name;
+  if (absl::ConsumePrefix(&text, kOriginPrefix) && absl::ConsumeSuffix(&text, kWitnessSuffix)) {
+    absl::StatusOr<Author> author = Author::Parse(text, "witness");
+    if (author.ok()) return author;
+  }
+  return InvalidField("witness", "witness", "is not the name of an author as a witness");
+}
+
+KeyId CosignatureKeyId(absl::string_view name, const Ed25519PublicKey& key) {
+  return KeyIdOf(name, kCosignatureType, key);
+}
+
+std::string CosignedText(absl::string_view body, uint64_t time_s) {
+  return absl::StrCat(kCosignatureHeader, kTimePrefix, time_s, "\n", body);
+}
+
+NoteSignature Cosign(absl::string_view body, absl::string_view name, uint64_t time_s,
+                     const Ed25519PrivateKey& key) {
+  NoteSignature cosignature{std::string(name), CosignatureKeyId(name, key.public_key()), ""};
+  for (int shift = 56; shift >= 0; shift -= 8) {
+    cosignature.signature.push_back(static_cast<char>((time_s >> shift) & 0xff));
+  }
+  const Ed25519Signature signature = key.Sign(CosignedText(body, time_s));
+  cosignature.signature.append(signature.begin(), signature.end());
+  return cosignature;
+}
+
+absl::StatusOr<uint64_t> CosignatureTime(const NoteSignature& signature) {
+  const std::string& bytes = signature.signature;
+  if (bytes.size() != kCosignatureTimeBytes + Ed25519Signature().size())
+    return InvalidField("cosignature", "cosignature", "is not a time and a signature");
+  uint64_t time_s = 0;
+  for (size_t i = 0; i < kCosignatureTimeBytes; ++i) {
+    time_s = time_s << 8 | static_cast<uint8_t>(bytes[i]);
+  }
+  if (time_s > std::numeric_limits<int64_t>::max())
+    return InvalidField("cosignature", "cosignature", "its time is beyond all times");
+  return time_s;
+}
+
+bool VerifyCosignature(absl::string_view body, const NoteSignature& signature,
+                       const Ed25519PublicKey& key) {
+  if (signature.key_id != CosignatureKeyId(signature.name, key)) return false;
+  const absl::StatusOr<uint64_t> time_s = CosignatureTime(signature);
+  return time_s.ok() &&
+         Ed25519Verify(key, CosignedText(body, *time_s),
+                       absl::string_view(signature.signature).substr(kCosignatureTimeBytes));
 }
 
 }  // namespace nakadachi::ledger

@@ -9,6 +9,7 @@
 #ifndef NAKADACHI_COMMON_LEDGER_CHECKPOINT_H_
 #define NAKADACHI_COMMON_LEDGER_CHECKPOINT_H_
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -61,9 +62,36 @@ struct SignedCheckpoint {
 // signatures of other keys, as C2SP asks.
 absl::StatusOr<SignedCheckpoint> ParseCheckpoint(absl::string_view note);
 
+// One line of a note, "\u2014 <name> <base64(key id || signature)>\n".
+std::string SignatureLine(const NoteSignature& signature);
+// The note of a body and signatures.
+std::string NoteText(absl::string_view body, const std::vector<NoteSignature>& signatures);
+
 // True where a signature by `key` under the checkpoint's origin is there and right.
 bool VerifyCheckpointSignature(const SignedCheckpoint& signed_checkpoint,
                                const Ed25519PublicKey& key);
+
+// ---- Cosignatures of witnesses: C2SP tlog-cosignature, cosignature/v1 with Ed25519.
+
+// "nakadachi/<code>/witness": the key name under which an author cosigns others' checkpoints. The
+// key is the author's signing key: no body of a checkpoint begins as the cosigned text does.
+std::string WitnessName(const Author& author);
+// INVALID_ARGUMENT, rule "witness".
+absl::StatusOr<Author> AuthorOfWitnessName(absl::string_view name);
+// The first four bytes of SHA-256(name || 0x0A || 0x04 || public key).
+KeyId CosignatureKeyId(absl::string_view name, const Ed25519PublicKey& key);
+// "cosignature/v1\ntime <Unix s>\n<body>".
+std::string CosignedText(absl::string_view body, uint64_t time_s);
+
+// A cosignature's 72 bytes are its time, big-endian, and the Ed25519 signature.
+NoteSignature Cosign(absl::string_view body, absl::string_view name, uint64_t time_s,
+                     const Ed25519PrivateKey& key);
+// Unix seconds. INVALID_ARGUMENT, rule "cosignature", where it is none in form (length; a time
+// beyond 2^63 - 1).
+absl::StatusOr<uint64_t> CosignatureTime(const NoteSignature& signature);
+// True where the signature has this name and key, and is right for the body.
+bool VerifyCosignature(absl::string_view body, const NoteSignature& signature,
+                       const Ed25519PublicKey& key);
 
 }  // namespace nakadachi::ledger
 

@@ -58,6 +58,7 @@ class GroupLedger final : public Ledger {
   void Shutdown() override;
   absl::StatusOr<v1::Recorded> Prove(uint64_t leaf_index) override;
   absl::StatusOr<std::vector<Hash>> ProveConsistency(uint64_t old_size, uint64_t new_size) override;
+  absl::StatusOr<std::vector<Hash>> ProvePrefix(uint64_t old_size, uint64_t new_size) override;
   StoredHead Head() const override { return View()->head; }
   const Author& author() const override { return options_.author; }
 
@@ -244,6 +245,17 @@ absl::StatusOr<std::vector<Hash>> GroupLedger::ProveConsistency(uint64_t old_siz
                       "is larger than the new size");
   if (old_size == 0) return std::vector<Hash>();  // every tree follows from the empty one
   return ReadProof(*view, merkle::ConsistencyProofNodes(old_size, new_size));
+}
+
+absl::StatusOr<std::vector<Hash>> GroupLedger::ProvePrefix(uint64_t old_size, uint64_t new_size) {
+  const std::shared_ptr<const TreeView> view = View();
+  if (new_size > view->head.size)
+    return FieldError(absl::StatusCode::kOutOfRange, "new_size", "size",
+                      "the ledger is not that long");
+  if (old_size == 0 || old_size >= new_size)
+    return FieldError(absl::StatusCode::kOutOfRange, "old_size", "size",
+                      "is not between nothing and the new size");
+  return ReadProof(*view, merkle::PrefixProofNodes(old_size, new_size));
 }
 
 }  // namespace

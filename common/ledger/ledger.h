@@ -72,6 +72,9 @@ class Ledger {
   virtual absl::StatusOr<v1::Recorded> Prove(uint64_t leaf_index) = 0;
   virtual absl::StatusOr<std::vector<Hash>> ProveConsistency(uint64_t old_size,
                                                              uint64_t new_size) = 0;
+  // A prefix proof (merkle::RootsFromPrefixProof). OUT_OF_RANGE, rule "size", unless
+  // 0 < old_size < new_size <= size.
+  virtual absl::StatusOr<std::vector<Hash>> ProvePrefix(uint64_t old_size, uint64_t new_size) = 0;
   // The newest durable checkpoint. An empty ledger has one, signed when it was opened.
   virtual StoredHead Head() const = 0;
   virtual const Author& author() const = 0;

@@ -20,7 +20,8 @@ constexpr size_t kMaxPath = 64;  // as high as a tree of 2^64 leaves
 
 class CachingVerifier final : public Verifier {
  public:
-  CachingVerifier(const KeySource* keys, size_t cache_size) : keys_(keys), cache_(cache_size) {}
+  CachingVerifier(const KeySource* keys, size_t cache_size, CheckpointObserver* observer)
+      : keys_(keys), observer_(observer), cache_(cache_size) {}
   absl::StatusOr<Verified> Verify(const v1::Recorded& recorded, int64_t now_ms) override;
 
  private:
@@ -29,6 +30,7 @@ class CachingVerifier final : public Verifier {
   bool IsKeyValid(const VerifiedCheckpoint& verified, int64_t now_ms) const;
 
   const KeySource* const keys_;
+  CheckpointObserver* const observer_;
   CheckpointCache cache_;
 };
 
@@ -83,20 +85,10 @@ absl::StatusOr<SharedCheckpoint> CachingVerifier::VerifyCheckpoint(const std::st
 absl::StatusOr<SharedCheckpoint> CachingVerifier::CheckSignature(const std::string& note,
                                                                  int64_t now_ms) const {
   NAKADACHI_ASSIGN_OR_RETURN(const SignedCheckpoint parsed, ParseCheckpoint(note));
-  const Checkpoint& checkpoint = parsed.checkpoint;
-  const absl::StatusOr<Author> author = AuthorOfOrigin(checkpoint.origin);
-  if (!author.ok())
-    return InvalidField("checkpoint", "checkpoint-format", "its origin names no author");
-  if (!keys_->Knows(*author))
-    return FieldError(absl::StatusCode::kNotFound, "checkpoint", "unknown-member",
-                      "its author is not in the directory");
-  for (const Ed25519PublicKey& key : keys_->KeysAt(*author, checkpoint.time_ms)) {
-    if (!keys_->RevokedAt(*author, key, now_ms) && VerifyCheckpointSignature(parsed, key))
-      return std::make_shared<const VerifiedCheckpoint>(
-          VerifiedCheckpoint{*author, checkpoint, key});
-  }
-  return FieldError(absl::StatusCode::kPermissionDenied, "checkpoint", "key-not-valid",
-                    "no key that was valid at its time, and is not revoked, has signed it");
+  NAKADACHI_ASSIGN_OR_RETURN(const Signer signer, FindSigner(parsed, *keys_, now_ms));
+  if (observer_ != nullptr) observer_->Seen(note, signer.author, parsed.checkpoint);
+  return std::make_shared<const VerifiedCheckpoint>(
+      VerifiedCheckpoint{signer.author, parsed.checkpoint, signer.key});
 }
 
 // The cache knows that the key signed; whether it may is asked each time.
@@ -109,8 +101,26 @@ bool CachingVerifier::IsKeyValid(const VerifiedCheckpoint& verified, int64_t now
 
 }  // namespace
 
-std::unique_ptr<Verifier> Verifier::Create(const KeySource* keys, size_t cache_size) {
-  return std::make_unique<CachingVerifier>(keys, cache_size);
+absl::StatusOr<Signer> FindSigner(const SignedCheckpoint& note, const KeySource& keys,
+                                  int64_t now_ms) {
+  const Checkpoint& checkpoint = note.checkpoint;
+  const absl::StatusOr<Author> author = AuthorOfOrigin(checkpoint.origin);
+  if (!author.ok())
+    return InvalidField("checkpoint", "checkpoint-format", "its origin names no author");
+  if (!keys.Knows(*author))
+    return FieldError(absl::StatusCode::kNotFound, "checkpoint", "unknown-member",
+                      "its author is not in the directory");
+  for (const Ed25519PublicKey& key : keys.KeysAt(*author, checkpoint.time_ms)) {
+    if (!keys.RevokedAt(*author, key, now_ms) && VerifyCheckpointSignature(note, key))
+      return Signer{*author, key};
+  }
+  return FieldError(absl::StatusCode::kPermissionDenied, "checkpoint", "key-not-valid",
+                    "no key that was valid at its time, and is not revoked, has signed it");
+}
+
+std::unique_ptr<Verifier> Verifier::Create(const KeySource* keys, size_t cache_size,
+                                           CheckpointObserver* observer) {
+  return std::make_unique<CachingVerifier>(keys, cache_size, observer);
 }
 
 }  // namespace nakadachi::ledger

@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/base/ids.h"
 #include "common/crypto/crypto.h"
+#include "common/ledger/checkpoint.h"
 #include "nakadachi/v1/statement.pb.h"
 
 namespace nakadachi::ledger {
@@ -37,12 +39,32 @@ class KeySource {
                          int64_t time_ms) const = 0;
 };
 
+// Whose key, valid at the checkpoint's time and not revoked at `now_ms`, has signed it. Errors: those
+// of Verifier about a checkpoint.
+struct Signer {
+  Author author = Author::Broker();
+  Ed25519PublicKey key{};
+};
+absl::StatusOr<Signer> FindSigner(const SignedCheckpoint& note, const KeySource& keys,
+                                  int64_t now_ms);
+
+// Is told of each checkpoint that a verifier comes to rely on: after its signature was found right,
+// before the statement under it is answered for. Once a note while the verifier remembers it.
+class CheckpointObserver {
+ public:
+  virtual ~CheckpointObserver() = default;
+  // By any thread; must not block.
+  virtual void Seen(const std::string& note, const Author& author,
+                    const Checkpoint& checkpoint) = 0;
+};
+
 // Thread-safe. Keeps the checkpoints it has verified, by (key, digest of the note), so that a
 // batch of statements under one checkpoint costs one signature check.
 class Verifier {
  public:
-  // `keys` outlives the verifier. `cache_size` checkpoints are kept.
-  static std::unique_ptr<Verifier> Create(const KeySource* keys, size_t cache_size = 4096);
+  // `keys` and `observer` (may be null) outlive the verifier. `cache_size` checkpoints are kept.
+  static std::unique_ptr<Verifier> Create(const KeySource* keys, size_t cache_size = 4096,
+                                          CheckpointObserver* observer = nullptr);
   virtual ~Verifier() = default;
 
   // INVALID_ARGUMENT with the field and one of the rules "salt", "path-length", "index",

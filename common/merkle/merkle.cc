@@ -74,7 +74,7 @@ ProofNodes InclusionProofNodes(uint64_t index, uint64_t size) {
   return ProofNodes(from_root.rbegin(), from_root.rend());
 }
 
-ProofNodes ConsistencyProofNodes(uint64_t old_size, uint64_t new_size) {
+ProofNodes PrefixProofNodes(uint64_t old_size, uint64_t new_size) {
   NAKADACHI_CHECK(old_size > 0 && old_size <= new_size);
   ProofNodes from_root;
   uint64_t start = 0;
@@ -89,9 +89,15 @@ ProofNodes ConsistencyProofNodes(uint64_t old_size, uint64_t new_size) {
       start = middle;
     }
   }
-  // A verifier holds the old root; only what is smaller than the whole old tree must be sent.
-  if (start > 0) from_root.push_back(NodesOfRange(start, end));
+  from_root.push_back(NodesOfRange(start, end));
   return ProofNodes(from_root.rbegin(), from_root.rend());
+}
+
+ProofNodes ConsistencyProofNodes(uint64_t old_size, uint64_t new_size) {
+  ProofNodes nodes = PrefixProofNodes(old_size, new_size);
+  // A verifier holds the old root; only what is smaller than the whole old tree must be sent.
+  if (nodes.front() == NodesOfRange(0, old_size)) nodes.erase(nodes.begin());
+  return nodes;
 }
 
 absl::StatusOr<std::vector<Hash>> BuildProof(
@@ -143,34 +149,24 @@ absl::Status VerifyInclusion(uint64_t index, uint64_t size, const Hash& leaf_has
   return absl::OkStatus();
 }
 
-absl::Status VerifyConsistency(uint64_t old_size, uint64_t new_size, const Hash& old_root,
-                               const Hash& new_root, absl::Span<const Hash> path) {
-  const absl::Status inconsistent = ProofError("consistency", "does not tie the two roots");
-  if (old_size > new_size) return inconsistent;
-  if (old_size == 0 && old_root != EmptyRoot()) return inconsistent;
-  if (old_size == new_size && old_root != new_root) return inconsistent;
-  if (old_size == 0 || old_size == new_size) return path.empty() ? absl::OkStatus() : inconsistent;
+absl::StatusOr<PrefixRoots> RootsFromPrefixProof(uint64_t old_size, uint64_t new_size,
+                                                 absl::Span<const Hash> path) {
+  NAKADACHI_CHECK(old_size > 0 && old_size < new_size);
+  if (path.empty()) return ProofError("path-length", "is empty");
   uint64_t node = old_size - 1;
   uint64_t last = new_size - 1;
   while ((node & 1) != 0) {
     node >>= 1;
     last >>= 1;
   }
-  // Where the old tree is one complete subtree, its root is the first hash and is not sent.
-  Hash old_reached = old_root;
-  if (node != 0) {
-    if (path.empty()) return inconsistent;
-    old_reached = path[0];
-    path.remove_prefix(1);
-  }
-  Hash new_reached = old_reached;
-  for (const Hash& sibling : path) {
-    if (last == 0) return inconsistent;
+  PrefixRoots roots{path[0], path[0]};
+  for (const Hash& sibling : path.subspan(1)) {
+    if (last == 0) return ProofError("path-length", "longer than the tree is high");
     if ((node & 1) == 0 && node < last) {
-      new_reached = NodeHash(new_reached, sibling);
+      roots.new_root = NodeHash(roots.new_root, sibling);
     } else {
-      old_reached = NodeHash(sibling, old_reached);
-      new_reached = NodeHash(sibling, new_reached);
+      roots.old_root = NodeHash(sibling, roots.old_root);
+      roots.new_root = NodeHash(sibling, roots.new_root);
       while ((node & 1) == 0 && node != 0) {
         node >>= 1;
         last >>= 1;
@@ -179,7 +175,29 @@ absl::Status VerifyConsistency(uint64_t old_size, uint64_t new_size, const Hash&
     node >>= 1;
     last >>= 1;
   }
-  if (last != 0 || old_reached != old_root || new_reached != new_root) return inconsistent;
+  if (last != 0) return ProofError("path-length", "shorter than the tree is high");
+  return roots;
+}
+
+absl::Status VerifyConsistency(uint64_t old_size, uint64_t new_size, const Hash& old_root,
+                               const Hash& new_root, absl::Span<const Hash> path) {
+  const absl::Status inconsistent = ProofError("consistency", "does not tie the two roots");
+  if (old_size > new_size) return inconsistent;
+  if (old_size == 0 && old_root != EmptyRoot()) return inconsistent;
+  if (old_size == new_size && old_root != new_root) return inconsistent;
+  if (old_size == 0 || old_size == new_size) return path.empty() ? absl::OkStatus() : inconsistent;
+  // Where the old tree is one complete subtree, its root is the first hash and is not sent.
+  std::vector<Hash> with_first;
+  if ((old_size & (old_size - 1)) == 0) {
+    with_first.reserve(path.size() + 1);
+    with_first.push_back(old_root);
+    with_first.insert(with_first.end(), path.begin(), path.end());
+    path = with_first;
+  }
+  const absl::StatusOr<PrefixRoots> roots = RootsFromPrefixProof(old_size, new_size, path);
+  if (!roots.ok() || roots->old_root != old_root || roots->new_root != new_root) {
+    return inconsistent;
+  }
   return absl::OkStatus();
 }
 

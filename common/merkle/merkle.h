@@ -29,6 +29,9 @@ Hash RootOfLeaves(absl::Span<const Hash> leaf_hashes);
 struct NodeId {
   int level;
   uint64_t index;
+  bool operator==(const NodeId& other) const {
+    return level == other.level && index == other.index;
+  }
 };
 
 // The complete subtrees that make up a tree of `size`, largest (leftmost) first.
@@ -44,6 +47,9 @@ using ProofNodes = std::vector<std::vector<NodeId>>;
 ProofNodes InclusionProofNodes(uint64_t index, uint64_t size);
 // Requires 0 < old_size <= new_size.
 ProofNodes ConsistencyProofNodes(uint64_t old_size, uint64_t new_size);
+// As above, but a verifier need not hold the old root: where the old tree is one complete subtree,
+// its root comes first instead of being left out.
+ProofNodes PrefixProofNodes(uint64_t old_size, uint64_t new_size);
 
 // Folds the groups with `read`.
 absl::StatusOr<std::vector<Hash>> BuildProof(
@@ -61,6 +67,16 @@ absl::Status VerifyInclusion(uint64_t index, uint64_t size, const Hash& leaf_has
 // RFC 9162 section 2.1.4.2. INVALID_ARGUMENT, rule "consistency".
 absl::Status VerifyConsistency(uint64_t old_size, uint64_t new_size, const Hash& old_root,
                                const Hash& new_root, absl::Span<const Hash> path);
+
+// The roots that the path of a prefix proof leads to. Where the new one is that of a tree, the old
+// one is, as surely as SHA-256 has no collisions, what that tree's root was at the old size.
+// Requires 0 < old_size < new_size. INVALID_ARGUMENT, rule "path-length".
+struct PrefixRoots {
+  Hash old_root;
+  Hash new_root;
+};
+absl::StatusOr<PrefixRoots> RootsFromPrefixProof(uint64_t old_size, uint64_t new_size,
+                                                 absl::Span<const Hash> path);
 
 }  // namespace nakadachi::merkle
 

@@ -12,12 +12,21 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::CheckError(author.status());
   if (author.ok()) NAKADACHI_CHECK(ledger::Origin(*author) == text);
 
+  const auto witness = ledger::AuthorOfWitnessName(text);
+  fuzz::CheckError(witness.status());
+  if (witness.ok()) NAKADACHI_CHECK(ledger::WitnessName(*witness) == text);
+
   const auto note = ledger::ParseCheckpoint(text);
   fuzz::CheckError(note.status());
   if (!note.ok()) return 0;
   NAKADACHI_CHECK(absl::string_view(text).substr(0, note->body.size()) == note->body);
   NAKADACHI_CHECK(!note->signatures.empty());
   ledger::VerifyCheckpointSignature(*note, Ed25519PublicKey{});
+  for (const ledger::NoteSignature& signature : note->signatures) {
+    fuzz::CheckError(ledger::CosignatureTime(signature).status());
+    ledger::VerifyCosignature(note->body, signature, Ed25519PublicKey{});
+  }
+  NAKADACHI_CHECK(ledger::NoteText(note->body, note->signatures) == text);
   // What an author of the network signs anew parses to the same.
   if (!ledger::AuthorOfOrigin(note->checkpoint.origin).ok()) return 0;
   static const Ed25519PrivateKey own =

@@ -32,6 +32,7 @@ const std::vector<Direction>& Directions() {
       {"common/permission", {"common/base"}},
       {"common/storage", {"common/base", "common/crypto"}},
       {"common/ledger", {"common/base", "common/crypto", "common/merkle", "common/storage"}},
+      {"common/witness", {"common/base", "common/crypto", "common/merkle", "common/ledger"}},
       {"common/directory",
        {"common/base", "common/crypto", "common/merkle", "common/permission", "common/ledger"}},
       {"common/evidence",

@@ -10,6 +10,8 @@
 #include "common/evidence/bundle.h"
 #include "common/evidence/layout.h"
 #include "common/sealing/sealed_code.h"
+#include "common/witness/fork_proof.h"
+#include "common/witness/quorum.h"
 #include "nakadachi/v1/vaccination.pb.h"
 #include "tests/common/ledger/ledger_fixture.h"
 
@@ -326,6 +328,52 @@ TEST_F(FormatTest, Bundle) {
   EXPECT_EQ(verified->verifier_key, Example("verifier_key"));
   EXPECT_EQ(verified->root, HashOf("root"));
   EXPECT_EQ(verified->directory_size, 2u);
+}
+
+TEST_F(FormatTest, Cosignature) {
+  const Ed25519PrivateKey key = SigningKey();
+  const std::string body = Example("body");
+  const std::string name = WitnessName(Aizu());
+  Expect("witness_name", name);
+  Expect("cosignature_key_id", ToString(CosignatureKeyId(name, key.public_key())));
+  const KeyId id = CosignatureKeyId(name, key.public_key());
+  const std::string type(1, '\x04');
+  EXPECT_EQ(ToString(id),
+            ToString(Sha256(name, "\n", type, ToString(key.public_key()))).substr(0, id.size()));
+  constexpr uint64_t kTimeS = kTimeMs / 1000 + 5;
+  Expect("cosigned_text", absl::StrCat("cosignature/v1\ntime ", kTimeS, "\n", body));
+  EXPECT_EQ(CosignedText(body, kTimeS), Example("cosigned_text"));
+  const NoteSignature cosignature = Cosign(body, name, kTimeS, key);
+  Expect("cosignature", cosignature.signature);
+  EXPECT_TRUE(
+      Ed25519Verify(key.public_key(), Example("cosigned_text"), Example("cosignature").substr(8)));
+  const absl::StatusOr<SignedCheckpoint> note = ParseCheckpoint(Example("checkpoint"));
+  ASSERT_TRUE(note.ok());
+  Expect("cosigned_checkpoint", NoteText(body, {note->signatures[0], cosignature}));
+  KeyTable table;
+  table.Add(Aizu(), key.public_key());
+  const auto policy = witness::QuorumPolicy::Create({Aizu()}, 1);
+  EXPECT_TRUE(witness::CheckQuorum(Example("cosigned_checkpoint"), *policy, table, kTimeMs).ok());
+}
+
+TEST_F(FormatTest, ForkProof) {
+  const Ed25519PrivateKey key = SigningKey();
+  // From two entries to three: the old root, which is one complete subtree, and the third leaf.
+  const std::vector<Hash> path = {HashOf("path_0"), HashOf("leaf_hash")};
+  Expect("prefix_proof", ToString(path[0]) + ToString(path[1]));
+  const auto roots = merkle::RootsFromPrefixProof(2, 3, path);
+  ASSERT_TRUE(roots.ok());
+  EXPECT_EQ(roots->old_root, HashOf("path_0"));
+  EXPECT_EQ(roots->new_root, HashOf("root"));
+  const std::string other =
+      SignCheckpoint({Example("origin"), 2, HashOf("fork_root"), kTimeMs - 60'000}, key);
+  Expect("fork_proof",
+         absl::StrCat("nakadachi/fork/v1\nkind prefix\nkey ", Example("verifier_key"), "\nhash ",
+                      Base64Encode(AsView(path[0])), "\nhash ", Base64Encode(AsView(path[1])),
+                      "\n\n", other, "\n", Example("checkpoint")));
+  const auto fork = witness::VerifyForkProof(Example("fork_proof"), {key.public_key()});
+  ASSERT_TRUE(fork.ok()) << fork.status();
+  EXPECT_EQ(fork->kind, witness::ForkKind::kPrefix);
 }
 
 }  // namespace
