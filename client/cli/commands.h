@@ -39,6 +39,8 @@ void AddReviewCommands(CLI::App& app, Context& context);
 void AddLedgerCommands(CLI::App& app, Context& context);
 void AddEvidenceCommands(CLI::App& app, Context& context);
 void AddOwnRecordsCommand(CLI::App& group, Context& context);  // of "evidence"
+// Below "ledger".
+void AddForkCommands(CLI::App& group, Context& context);
 void AddStatusCommand(CLI::App& app, Context& context);
 
 }  // namespace nakadachi::cli

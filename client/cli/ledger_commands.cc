@@ -274,6 +274,7 @@ void AddLedgerCommands(CLI::App& app, Context& context) {
   AddCommand(group->add_subcommand("show", "Entries in readable form"), context, &Show);
   AddCommand(group->add_subcommand("verify", "Recompute the whole ledger and check its signature"),
              context, &Verify);
+  AddForkCommands(*group, context);
 }
 
 }  // namespace nakadachi::cli

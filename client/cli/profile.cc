@@ -114,4 +114,10 @@ absl::StatusOr<std::unique_ptr<client::LedgerConnection>> Profile::Ledger(
   return client::ConnectLedger(endpoint, policy_);
 }
 
+absl::StatusOr<std::unique_ptr<client::WitnessConnection>> Profile::Witness() const {
+  NAKADACHI_ASSIGN_OR_RETURN(const auto endpoint, EndpointOf("intermediate", config_.intermediate(),
+                                                             "tls", config_.tls()));
+  return client::ConnectWitness(endpoint, policy_);
+}
+
 }  // namespace nakadachi::cli

@@ -12,6 +12,7 @@
 #include "client/juki_client.h"
 #include "client/ledger_client.h"
 #include "client/municipal_client.h"
+#include "client/witness_client.h"
 #include "common/base/ids.h"
 #include "common/crypto/crypto.h"
 #include "nakadachi/v1/config.pb.h"
@@ -54,6 +55,7 @@ class Profile {
   // The broker's operator listener for "broker", else the intermediate server's terminal one.
   absl::StatusOr<std::unique_ptr<client::LedgerConnection>> Ledger(
       const std::string& institution) const;
+  absl::StatusOr<std::unique_ptr<client::WitnessConnection>> Witness() const;
 
  private:
   absl::StatusOr<client::Endpoint> EndpointOf(const char* name, const v1::Endpoint& endpoint,

@@ -110,6 +110,13 @@ absl::StatusOr<Report> IntermediateReport(const Profile& profile) {
                              "\n  directory ", status.directory_sequence(),
                              "; permission list version ", status.list_version(), "; ",
                              status.rejected_calls(), " calls rejected\n", table.ToString());
+  json["alarms"] = Json::array();
+  for (const auto& alarm : status.alarms()) {
+    const absl::Status error = rpc::FromBytes(alarm.error());
+    json["alarms"].push_back({{"institution", alarm.institution()}, {"error", ErrorJson(error)}});
+    absl::StrAppend(&report.text, "  ALARM: the ledger of ", alarm.institution(), ": ",
+                    ErrorText(error), " (nakadachi ledger forks)\n");
+  }
   return report;
 }
 

@@ -20,6 +20,7 @@
 #include "common/rpc/work_pool.h"
 #include "common/sealing/sealed_code.h"
 #include "common/storage/key_provider.h"
+#include "common/witness/serve.h"
 #include "server/broker/desk/directory_desk.h"
 #include "server/broker/desk/own_records_desk.h"
 #include "server/broker/desk/permit_desk.h"
@@ -76,7 +77,10 @@ class BrokerServerImpl final : public BrokerServer {
     NAKADACHI_RETURN_IF_ERROR(OpenStore());
     NAKADACHI_RETURN_IF_ERROR(OpenLedger());
     NAKADACHI_RETURN_IF_ERROR(OpenDesks());
-    NAKADACHI_RETURN_IF_ERROR(RecordOperation("start"));
+    NAKADACHI_RETURN_IF_ERROR(OpenWitnesses());
+    // With the policy, so that it can be read years later by which checkpoints were published.
+    NAKADACHI_RETURN_IF_ERROR(RecordOperation(
+        "start", witnesses_ == nullptr ? "" : "witnesses " + witnesses_->policy().ToString()));
     NAKADACHI_RETURN_IF_ERROR(Listen());
     if (config_.runtime().port_file().empty()) return absl::OkStatus();
     return rpc::WritePortFile(rpc::ResolvePath(base_, config_.runtime().port_file()), ports_);
@@ -174,17 +178,28 @@ class BrokerServerImpl final : public BrokerServer {
                                   sealing_public_key_);
   }
 
+  absl::Status OpenWitnesses() {
+    if (!config_.has_witness_policy()) return absl::OkStatus();
+    auto witnesses = witness::MakeCollector(config_.witness_policy(), directory_.get());
+    if (!witnesses.ok()) return UnderField("witness_policy", witnesses.status());
+    witnesses_ = *std::move(witnesses);
+    NAKADACHI_ASSIGN_OR_RETURN(const std::string cosigned, store_->ReadCosigned());
+    witnesses_->Restore(cosigned, clock_->NowMs());
+    return absl::OkStatus();
+  }
+
   absl::StatusOr<std::string> PersonOf(const std::string& permit_number) const {
     NAKADACHI_ASSIGN_OR_RETURN(const std::optional<stored::v1::PermitRecord> record,
                                store_->FindPermit(permit_number));
     return record ? record->person() : "";
   }
 
-  absl::Status RecordOperation(const std::string& kind) {
+  absl::Status RecordOperation(const std::string& kind, const std::string& detail = "") {
     v1::Statement statement;
     statement.set_author(Author::Broker().ToString());
     statement.set_time_ms(clock_->NowMs());
     statement.mutable_operation()->set_kind(kind);
+    statement.mutable_operation()->set_detail(detail);
     return ledger_->AppendAndWait(ledger::Prepare(statement, *random_)).status();
   }
 
@@ -195,6 +210,7 @@ class BrokerServerImpl final : public BrokerServer {
     parts.changes = &*directory_desk_;
     parts.inspections = &*inspection_desk_;
     parts.own_records = &*own_records_desk_;
+    parts.witnesses = witnesses_.get();
     parts.directory = directory_.get();
     parts.codes = &codes_;
     parts.ledger = ledger_.get();
@@ -250,6 +266,7 @@ class BrokerServerImpl final : public BrokerServer {
   std::unique_ptr<Directory> directory_;
   std::unique_ptr<ledger::Verifier> verifier_;
   std::unique_ptr<ledger::Ledger> ledger_;
+  std::unique_ptr<witness::Collector> witnesses_;  // null: none are asked
   std::optional<PermitDesk> permit_desk_;
   std::optional<ReportDesk> report_desk_;
   std::optional<DirectoryDesk> directory_desk_;

@@ -26,7 +26,7 @@ std::function<bool(const LocalGovernmentCode&)> MaySpeakFor(PeerPtr peer) {
 class ExchangeServiceImpl final : public v1::ExchangeService::CallbackService {
  public:
   explicit ExchangeServiceImpl(const ServiceParts& parts)
-      : hosting_(parts.hosting), pool_(parts.pool) {}
+      : hosting_(parts.hosting), pool_(parts.pool), witness_(parts.witness) {}
 
   grpc::ServerUnaryReactor* Provide(grpc::CallbackServerContext* context,
                                     const v1::ProvideRequest* request,
@@ -79,12 +79,26 @@ class ExchangeServiceImpl final : public v1::ExchangeService::CallbackService {
  private:
   void DoProvide(const v1::Recorded& permit, PeerPtr peer, Answer<v1::ProvideResponse> done);
   void Receive(const v1::DeliverRequest& delivery, PeerPtr peer, Answer<v1::DeliverResponse> done);
+  absl::Status MayProvide(const v1::Statement& permit) const;
   absl::Status StoreCodes(const v1::ReceiveCodesRequest& request,
                           v1::ReceiveCodesResponse* response);
 
   Hosting* const hosting_;
   rpc::WorkPool* const pool_;
+  Witness* const witness_;
 };
+
+// Nothing leaves on the word of a broker, or to a requester, that has shown two histories; both may
+// be cleared, so that the requester is to come again.
+absl::Status ExchangeServiceImpl::MayProvide(const v1::Statement& permit) const {
+  absl::Status status = witness_->MayRely(Author::Broker(), "broker");
+  const auto requester = Author::Parse(permit.permit().requester());
+  if (status.ok() && requester.ok()) status = witness_->MayRely(*requester, "permit.requester");
+  if (status.ok()) return status;
+  const FieldRule why = GetFieldRule(status);
+  return FieldError(absl::StatusCode::kUnavailable, why.field, why.rule,
+                    "has not shown one history");
+}
 
 // The provider's name is read before the proof is checked: it only chooses who checks it.
 void ExchangeServiceImpl::DoProvide(const v1::Recorded& permit, PeerPtr peer,
@@ -96,6 +110,8 @@ void ExchangeServiceImpl::DoProvide(const v1::Recorded& permit, PeerPtr peer,
   }
   absl::StatusOr<Hosted*> hosted = hosting_->Find(statement.permit().provider(), "permit.provider");
   if (!hosted.ok()) return done(hosting_->Counted(hosted.status()));
+  const absl::Status held_back = MayProvide(statement);
+  if (!held_back.ok()) return done(held_back);
   (*hosted)->provider->Provide(
       permit, MaySpeakFor(std::move(peer)),
       [this, done = std::move(done)](absl::StatusOr<v1::ProvideResponse> answer) mutable {

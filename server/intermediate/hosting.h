@@ -15,6 +15,7 @@
 #include "common/inspection/access_log.h"
 #include "common/inspection/inspection_desk.h"
 #include "common/storage/key_provider.h"
+#include "common/witness/collector.h"
 #include "server/intermediate/code_book.h"
 #include "server/intermediate/institution.h"
 #include "server/intermediate/outbox.h"
@@ -35,6 +36,7 @@ struct Hosted {
   std::unique_ptr<Requester> requester;
   std::unique_ptr<inspection::AccessLog> access_log;
   std::unique_ptr<inspection::InspectionDesk> inspections;
+  std::unique_ptr<witness::Collector> witnesses;  // null: the ledger asks for none
 };
 
 // Thread-safe once filled.

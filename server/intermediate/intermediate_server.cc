@@ -13,10 +13,13 @@
 #include "common/rpc/config.h"
 #include "common/rpc/server.h"
 #include "common/rpc/work_pool.h"
+#include "common/witness/serve.h"
 #include "grpcpp/impl/service_type.h"
 #include "server/intermediate/grpc_links.h"
 #include "server/intermediate/layout.h"
 #include "server/intermediate/services.h"
+#include "server/intermediate/witness.h"
+#include "server/intermediate/witness_link.h"
 
 namespace nakadachi::intermediate {
 namespace {
@@ -28,6 +31,7 @@ constexpr int kInspectionThreads = 1;
 constexpr size_t kMaxInspectionsQueued = 64;
 // Acquisition numbers live for hours, and finding the old ones reads them all.
 constexpr int kCodeSweepEvery = 30;
+constexpr size_t kRememberedCheckpoints = 4'096;
 
 absl::Status Require(bool present, absl::string_view field) {
   if (present) return absl::OkStatus();
@@ -73,6 +77,8 @@ class ServerImpl final : public IntermediateServer {
     return rpc::ResolvePath(base_folder_, path);
   }
   absl::Status OpenPlatform();
+  absl::Status OpenWitness();
+  void StartWitness();
   absl::Status OpenLinks();
   absl::Status OpenInstitutions();
   absl::StatusOr<Hosted> OpenInstitution(const v1::IntermediateConfig::Municipality& municipality,
@@ -91,6 +97,8 @@ class ServerImpl final : public IntermediateServer {
   // In the order of use: what stands below uses what stands above.
   std::unique_ptr<storage::KeyProvider> key_provider_;
   std::unique_ptr<Directory> directory_;
+  std::unique_ptr<LedgerLink> ledger_link_;
+  std::unique_ptr<Witness> witness_;
   std::unique_ptr<ledger::Verifier> verifier_;
   Platform platform_;
   Hosting hosting_;
@@ -125,6 +133,7 @@ absl::Status ServerImpl::Open() {
                    recorded.ToString().c_str());
     }
   });
+  StartWitness();
   sweeper_ = std::thread([this] { Sweep(); });
   return WritePorts();
 }
@@ -140,15 +149,16 @@ absl::Status ServerImpl::OpenPlatform() {
                              storage::OpenFileKeyProvider(Resolve(runtime.key_encryption_key())));
   NAKADACHI_ASSIGN_OR_RETURN(const Ed25519PublicKey anchor, TrustAnchor(config_.broker_vkey()));
   directory_ = std::make_unique<Directory>(anchor);
-  verifier_ = ledger::Verifier::Create(directory_.get());
 
   const size_t budget_mb =
       runtime.memory_budget_mb() == 0 ? kDefaultBudgetMb : runtime.memory_budget_mb();
   platform_.clock = clock_;
   platform_.random = random_;
   platform_.directory = directory_.get();
-  platform_.verifier = verifier_.get();
   platform_.environment = storage::Environment::Create(budget_mb << 20);
+  NAKADACHI_RETURN_IF_ERROR(OpenWitness());
+  verifier_ = ledger::Verifier::Create(directory_.get(), kRememberedCheckpoints, witness_.get());
+  platform_.verifier = verifier_.get();
   if (config_.clock_tolerance_s() != 0) {
     platform_.clock_tolerance_ms = int64_t{config_.clock_tolerance_s()} * kMsPerSecond;
   }
@@ -158,11 +168,47 @@ absl::Status ServerImpl::OpenPlatform() {
   return absl::OkStatus();
 }
 
+absl::Status ServerImpl::OpenWitness() {
+  WitnessOptions options;
+  options.store = {absl::StrCat(Resolve(config_.runtime().data()), "/witness"), key_provider_.get(),
+                   platform_.environment, random_};
+  options.clock = clock_;
+  options.directory = directory_.get();
+  if (config_.witness_every_ms() != 0) {
+    options.every = absl::Milliseconds(config_.witness_every_ms());
+  }
+  if (config_.unproven_limit_s() != 0) {
+    options.unproven_limit = absl::Seconds(config_.unproven_limit_s());
+  }
+  NAKADACHI_ASSIGN_OR_RETURN(witness_, Witness::Open(options));
+  return absl::OkStatus();
+}
+
+void ServerImpl::StartWitness() {
+  Witness::Parts parts;
+  parts.link = ledger_link_.get();
+  parts.broker.set_address(config_.broker().address());
+  parts.broker.set_tls_name(config_.broker().tls_name());
+  hosting_.ForEachServed([&parts](const LocalGovernmentCode& code, Hosted& hosted) {
+    parts.cosigners.push_back({Author::Of(code), &hosted.institution->keys().signing});
+  });
+  parts.alarm = [this](const v1::Fork& fork) {
+    const std::string detail =
+        absl::StrCat(fork.institution(), " ", fork.kind(), " ", HexEncode(fork.id()));
+    hosting_.ForEachServed([&detail](const LocalGovernmentCode&, Hosted& hosted) {
+      // The proof itself is on the disk; that it is also recorded is for who reads the ledger.
+      hosted.institution->RecordOperation("fork-found", "", detail).IgnoreError();
+    });
+  };
+  witness_->Start(std::move(parts));
+}
+
 absl::Status ServerImpl::OpenLinks() {
   absl::StatusOr<rpc::TlsMaterial> tls = rpc::ReadTls(config_.client_tls(), base_folder_);
   if (!tls.ok()) return UnderField("client_tls", tls.status());
   broker_link_ = MakeBrokerLink(config_.broker(), *tls);
   peer_link_ = MakePeerLink(*tls);
+  ledger_link_ = MakeLedgerLink(*tls);
   const std::string folder = absl::StrCat(Resolve(config_.runtime().data()), "/directory");
   NAKADACHI_ASSIGN_OR_RETURN(follower_, DirectoryFollower::Open(folder, key_provider_.get(),
                                                                 platform_, broker_link_.get()));
@@ -230,18 +276,25 @@ absl::StatusOr<Hosted> ServerImpl::OpenInstitution(
   hosted.inspections = std::make_unique<inspection::InspectionDesk>(
       inspection::InspectionDesk::Parts{hosted.access_log.get(), &institution->ledger(),
                                         &institution->ledger_store(), /*person_of=*/nullptr});
+  if (config_.has_witness_policy()) {
+    auto witnesses = witness::MakeCollector(config_.witness_policy(), directory_.get());
+    if (!witnesses.ok()) return UnderField("witness_policy", witnesses.status());
+    hosted.witnesses = *std::move(witnesses);
+  }
   return hosted;
 }
 
 absl::Status ServerImpl::OpenListeners() {
   pool_ = std::make_unique<rpc::WorkPool>();
   inspection_pool_ = std::make_unique<rpc::WorkPool>(kInspectionThreads, kMaxInspectionsQueued);
-  const ServiceParts parts{&hosting_, pool_.get(),     directory_.get(),
-                           clock_,    clock_->NowMs(), inspection_pool_.get()};
+  const ServiceParts parts{&hosting_,     pool_.get(),     directory_.get(),
+                           clock_,        clock_->NowMs(), inspection_pool_.get(),
+                           witness_.get()};
   network_services_.push_back(MakeExchangeService(parts));
   network_services_.push_back(MakeInspectionService(parts));
   network_services_.push_back(MakeLedgerService(parts, LedgerReaders::kNetwork));
   terminal_services_.push_back(MakeMunicipalService(parts));
+  terminal_services_.push_back(MakeWitnessService(parts));
   terminal_services_.push_back(MakeLedgerService(parts, LedgerReaders::kTerminal));
 
   rpc::ServerOptions network;
@@ -310,6 +363,7 @@ void ServerImpl::Shutdown(absl::Duration grace) {
   hosting_.ForEachServed(
       [](const LocalGovernmentCode&, Hosted& hosted) { hosted.requester->Shutdown(); });
   if (follower_ != nullptr) follower_->Shutdown();
+  if (witness_ != nullptr) witness_->Shutdown();
   hosting_.ForEachServed([served](const LocalGovernmentCode& code, Hosted& hosted) {
     hosted.outbox->Shutdown();
     const absl::Status recorded =

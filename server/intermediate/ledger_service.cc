@@ -5,6 +5,7 @@
 
 #include "common/base/status.h"
 #include "common/rpc/handler.h"
+#include "common/witness/serve.h"
 #include "nakadachi/v1/ledger.grpc.pb.h"
 #include "server/intermediate/services.h"
 
@@ -21,7 +22,7 @@ constexpr size_t kMaxBytes = 3u << 20;
 class LedgerServiceImpl final : public v1::LedgerService::CallbackService {
  public:
   LedgerServiceImpl(const ServiceParts& parts, LedgerReaders readers)
-      : hosting_(parts.hosting), pool_(parts.pool), readers_(readers) {}
+      : hosting_(parts.hosting), pool_(parts.pool), clock_(parts.clock), readers_(readers) {}
 
   grpc::ServerUnaryReactor* GetCheckpoint(grpc::CallbackServerContext* context,
                                           const v1::GetCheckpointRequest* request,
@@ -30,7 +31,35 @@ class LedgerServiceImpl final : public v1::LedgerService::CallbackService {
     if (hosted.ok()) {
       response->set_checkpoint((*hosted)->institution->ledger().Head().note);
     }
+    if (hosted.ok() && (*hosted)->witnesses != nullptr) {
+      witness::FillWitnessing(*(*hosted)->witnesses, response->checkpoint(), clock_->NowMs(),
+                              response->mutable_witnessing());
+    }
     return rpc::Reply(context, hosting_->Counted(hosted.status()));
+  }
+
+  grpc::ServerUnaryReactor* GetPrefixProofs(grpc::CallbackServerContext* context,
+                                            const v1::GetPrefixProofsRequest* request,
+                                            v1::GetPrefixProofsResponse* response) override {
+    const absl::StatusOr<Hosted*> hosted = Readable(context, request->institution());
+    if (!hosted.ok()) return rpc::Reply(context, hosting_->Counted(hosted.status()));
+    return rpc::RunBlocking(pool_, context, [this, hosted = *hosted, request, response] {
+      return hosting_->Counted(
+          witness::AnswerPrefixProofs(hosted->institution->ledger(), *request, response));
+    });
+  }
+
+  grpc::ServerUnaryReactor* AddCosignatures(grpc::CallbackServerContext* context,
+                                            const v1::AddCosignaturesRequest* request,
+                                            v1::AddCosignaturesResponse* response) override {
+    const absl::StatusOr<Hosted*> hosted = Readable(context, request->institution());
+    if (!hosted.ok()) return rpc::Reply(context, hosting_->Counted(hosted.status()));
+    return rpc::RunBlocking(pool_, context, [this, hosted = *hosted, request, response] {
+      if (hosted->witnesses == nullptr) return hosting_->Counted(witness::NoCandidate());
+      const auto published = hosted->witnesses->Add(request->note(), clock_->NowMs());
+      response->set_satisfied(published.ok() && *published);
+      return hosting_->Counted(published.status());
+    });
   }
 
   grpc::ServerUnaryReactor* GetConsistencyProof(
@@ -118,6 +147,7 @@ class LedgerServiceImpl final : public v1::LedgerService::CallbackService {
 
   Hosting* const hosting_;
   rpc::WorkPool* const pool_;
+  Clock* const clock_;
   const LedgerReaders readers_;
 };
 

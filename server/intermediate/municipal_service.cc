@@ -193,6 +193,7 @@ class MunicipalServiceImpl final : public v1::MunicipalService::CallbackService 
                         v1::RegisterReplicasResponse* response);
   absl::Status Protect(const rpc::Peer& peer, const v1::SetProtectionRequest& request);
   void Ask(const rpc::Peer& peer, v1::QueryRequest request, Answer<v1::QueryResponse> done);
+  absl::Status MayAsk(const Hosted& hosted, const v1::QueryRequest& request) const;
   absl::Status Decide(const rpc::Peer& peer, const v1::DecideReviewRequest& request,
                       v1::DecideReviewResponse* response);
   absl::Status Status(const rpc::Peer& peer, v1::GetIntermediateStatusResponse* response);
@@ -299,12 +300,25 @@ void MunicipalServiceImpl::Ask(const rpc::Peer& peer, v1::QueryRequest request,
     status = FillFromCertificate("staff_pseudonym", peer.staff_pseudonym,
                                  request.mutable_staff_pseudonym());
   }
+  if (status.ok()) status = MayAsk(**hosted, request);
   if (!status.ok()) return done(hosting_->Counted(status));
   (*hosted)->requester->Query(
       request, [this, done = std::move(done)](absl::StatusOr<v1::QueryResponse> answer) mutable {
         if (!answer.ok()) return done(hosting_->Counted(answer.status()));
         done(std::move(answer));
       });
+}
+
+// What was asked before goes on; only new questions wait for a history that can be relied on.
+absl::Status MunicipalServiceImpl::MayAsk(const Hosted& hosted,
+                                          const v1::QueryRequest& request) const {
+  absl::Status status = parts_.witness->MayRely(Author::Broker(), "broker");
+  const auto provider = Author::Parse(request.provider());
+  if (status.ok() && provider.ok()) status = parts_.witness->MayRely(*provider, "provider");
+  if (status.ok() || hosted.requester->GetExchange(request.request_id()).ok()) {
+    return absl::OkStatus();
+  }
+  return status;
 }
 
 absl::Status MunicipalServiceImpl::Decide(const rpc::Peer& peer,
@@ -327,6 +341,13 @@ absl::Status MunicipalServiceImpl::Decide(const rpc::Peer& peer,
 
 absl::Status MunicipalServiceImpl::Status(const rpc::Peer& peer,
                                           v1::GetIntermediateStatusResponse* response) {
+  const v1::ListForksResponse witnessed = parts_.witness->List();
+  for (const v1::FollowedLedger& followed : witnessed.ledgers()) {
+    if (followed.problem().empty()) continue;
+    v1::GetIntermediateStatusResponse::Alarm& alarm = *response->add_alarms();
+    alarm.set_institution(followed.institution());
+    alarm.set_error(followed.problem());
+  }
   for (const auto& [code, hosted] : hosting_->all()) {
     if (peer.role != Role::kOperator && !peer.MaySpeakFor(code)) continue;
     v1::GetIntermediateStatusResponse::Municipality& out = *response->add_municipalities();

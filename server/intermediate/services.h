@@ -9,6 +9,7 @@
 #include "common/directory/directory.h"
 #include "common/rpc/work_pool.h"
 #include "server/intermediate/hosting.h"
+#include "server/intermediate/witness.h"
 
 namespace grpc {
 class Service;
@@ -24,12 +25,15 @@ struct ServiceParts {
   Clock* clock = nullptr;
   int64_t started_ms = 0;
   rpc::WorkPool* inspection_pool = nullptr;  // so that who reads for long keeps nobody waiting
+  Witness* witness = nullptr;
 };
 
 // Network listener.
 std::unique_ptr<grpc::Service> MakeExchangeService(const ServiceParts& parts);
 // Network listener. Peers: inspectors.
 std::unique_ptr<grpc::Service> MakeInspectionService(const ServiceParts& parts);
+// Terminal listener.
+std::unique_ptr<grpc::Service> MakeWitnessService(const ServiceParts& parts);
 // Terminal listener.
 std::unique_ptr<grpc::Service> MakeMunicipalService(const ServiceParts& parts);
 

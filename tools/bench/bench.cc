@@ -98,6 +98,7 @@ absl::Status Bench::StartNetwork() {
   network.mode = simulator::Mode::kProcesses;
   network.bin_folder = options_.bin_folder;
   network.permission_list_csv = simulator::kJapanList;
+  network.witnesses = {kRequester, kProvider};
   NAKADACHI_ASSIGN_OR_RETURN(network_, simulator::Network::Start(network));
   for (const char* code : {kRequester, kProvider}) {
     NAKADACHI_ASSIGN_OR_RETURN(const auto parsed, LocalGovernmentCode::Parse(code));

@@ -1,6 +1,7 @@
 #include "tools/simulator/network.h"
 
 #include <google/protobuf/util/json_util.h>
+#include <algorithm>
 
 #include <filesystem>
 #include <fstream>
@@ -16,6 +17,7 @@
 #include "common/rpc/config.h"
 #include "common/rpc/peer.h"
 #include "common/storage/database.h"
+#include "common/witness/quorum.h"
 #include "nakadachi/v1/config.pb.h"
 #include "tools/pki/pki.h"
 #include "tools/simulator/evidence.h"
@@ -32,6 +34,7 @@ constexpr char kInspector[] = "inspector";
 constexpr char kPortal[] = "portal";
 constexpr char kStaffPseudonym[] = "staff-1";
 constexpr char kDepartment[] = "health";
+constexpr uint32_t kCandidateSeconds = 3;
 constexpr absl::Duration kStopLimit = absl::Seconds(5);
 
 absl::Status WriteConfig(const std::string& path, const google::protobuf::Message& config) {
@@ -117,6 +120,7 @@ class SimulatedNetwork final : public Network {
                                                   const rpc::Peer& peer) override;
   absl::StatusOr<client::Endpoint> BrokerAs(const rpc::Peer& peer) override;
   const std::string& BrokerVerifierKey() const override { return broker_vkey_; }
+  std::string InstitutionOperatorProfilePath(const LocalGovernmentCode& code) const override;
   std::string DataFolder(const std::string& process) const override;
 
  private:
@@ -262,6 +266,13 @@ absl::Status SimulatedNetwork::BeginBroker() {
       static_cast<uint32_t>(absl::ToInt64Seconds(options_.permit_validity)));
   config->set_clock_tolerance_s(
       static_cast<uint32_t>(absl::ToInt64Seconds(options_.clock_tolerance)));
+  if (!options_.witnesses.empty()) {
+    v1::WitnessPolicy& policy = *config->mutable_witness_policy();
+    const size_t count = std::min(options_.witnesses.size(), witness::kMaxWitnesses);
+    for (size_t i = 0; i < count; ++i) policy.add_witnesses(options_.witnesses[i]);
+    policy.set_needed(static_cast<uint32_t>(std::min<size_t>(count, 2)));
+    policy.set_candidate_s(kCandidateSeconds);
+  }
   hosted.config = std::move(config);
   return StartHosted(hosted);
 }
@@ -367,6 +378,8 @@ absl::Status SimulatedNetwork::ConfigurePlatform(const std::string& platform,
   config->mutable_broker()->set_address(Loopback(hosted_[kBroker].ports["network"]));
   config->mutable_broker()->set_tls_name(pki::BrokerDnsName());
   config->set_broker_vkey(broker_vkey_);
+  config->set_witness_every_ms(
+      static_cast<uint32_t>(absl::ToInt64Milliseconds(options_.witness_every)));
   config->set_clock_tolerance_s(
       static_cast<uint32_t>(absl::ToInt64Seconds(options_.clock_tolerance)));
   hosted.config = std::move(config);
@@ -432,6 +445,11 @@ absl::Status SimulatedNetwork::ConnectInstitution(Institution& institution) {
   NAKADACHI_ASSIGN_OR_RETURN(
       const auto staff_tls,
       IssueFor(Path(absl::StrCat("profiles/", code, "-staff")), pki::Trust::kTerminal, staff, {}));
+  rpc::Peer operating = office;
+  operating.role = rpc::Role::kOperator;
+  NAKADACHI_ASSIGN_OR_RETURN(const auto operator_tls,
+                             IssueFor(Path(absl::StrCat("profiles/", code, "-operator")),
+                                      pki::Trust::kTerminal, operating, {}));
 
   NAKADACHI_ASSIGN_OR_RETURN(auto office_material, Material(office_tls));
   NAKADACHI_ASSIGN_OR_RETURN(auto staff_material, Material(staff_tls));
@@ -457,6 +475,8 @@ absl::Status SimulatedNetwork::ConnectInstitution(Institution& institution) {
   };
   institution.profile_path = Path(absl::StrCat("profiles/", code, ".json"));
   NAKADACHI_RETURN_IF_ERROR(write_profile(institution.profile_path, office_tls));
+  NAKADACHI_RETURN_IF_ERROR(
+      write_profile(InstitutionOperatorProfilePath(institution.spec.code), operator_tls));
   return write_profile(Path(absl::StrCat("profiles/", code, "-staff.json")), staff_tls);
 }
 
@@ -695,6 +715,10 @@ std::string SimulatedNetwork::ProfilePath(const LocalGovernmentCode& code) const
   return found == institutions_.end() ? "" : found->second.profile_path;
 }
 
+std::string SimulatedNetwork::InstitutionOperatorProfilePath(
+    const LocalGovernmentCode& code) const {
+  return Path(absl::StrCat("profiles/", code.ToString(), "-operator.json"));
+}
 std::string SimulatedNetwork::OperatorProfilePath() const { return Path("profiles/operator.json"); }
 
 std::string SimulatedNetwork::InspectorProfilePath() const {

@@ -43,6 +43,11 @@ struct NetworkOptions {
   absl::Time start = absl::InfinitePast();  // the network's clock; InfinitePast: the system's
   absl::Duration permit_validity = absl::Hours(24);
   absl::Duration clock_tolerance = absl::Seconds(30);
+  // Members, by code, that are asked to cosign the broker's checkpoints; two of them must (one,
+  // where there is but one). Empty: nobody is asked. Everybody follows the ledgers of others all
+  // the same.
+  std::vector<std::string> witnesses;
+  absl::Duration witness_every = absl::Seconds(1);
 };
 
 struct InstitutionSpec {
@@ -111,6 +116,8 @@ class Network {
   virtual absl::StatusOr<client::Endpoint> BrokerAs(const rpc::Peer& peer) = 0;
   // The C2SP verifier key that the broker began with.
   virtual const std::string& BrokerVerifierKey() const = 0;
+  // An operator of the institution at its intermediate server.
+  virtual std::string InstitutionOperatorProfilePath(const LocalGovernmentCode& code) const = 0;
   // Where a process keeps its databases.
   virtual std::string DataFolder(const std::string& process) const = 0;
 };

@@ -688,6 +688,13 @@ absl::StatusOr<NetworkOptions> WithSettings(NetworkOptions options, const Scenar
                                             const std::string& base_folder,
                                             const std::string& japan_list) {
   options.permission_list_csv = japan_list;
+  for (const Step& step : scenario.steps) {
+    const bool joins = step.verb == Verb::kCity || step.verb == Verb::kPrefecture;
+    if (!joins || !LocalGovernmentCode::Parse(step.Word("code")).ok()) continue;
+    const std::string& code = step.Word("code");
+    const bool known = std::count(options.witnesses.begin(), options.witnesses.end(), code) > 0;
+    if (!known) options.witnesses.push_back(code);
+  }
   for (const Step& step : scenario.settings) {
     if (step.verb == Verb::kTime) {
       NAKADACHI_ASSIGN_OR_RETURN(options.start, TimeOf(step.Word("time")));

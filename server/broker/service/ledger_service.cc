@@ -6,6 +6,7 @@
 
 #include "common/base/status.h"
 #include "common/rpc/handler.h"
+#include "common/witness/serve.h"
 #include "nakadachi/v1/ledger.grpc.pb.h"
 #include "server/broker/service/rejections.h"
 #include "server/broker/service/services.h"
@@ -35,7 +36,34 @@ class LedgerServiceImpl final : public v1::LedgerService::CallbackService {
       return Reject(context, std::move(status));
     }
     response->set_checkpoint(parts_.ledger->Head().note);
+    if (parts_.witnesses != nullptr) {
+      witness::FillWitnessing(*parts_.witnesses, response->checkpoint(), parts_.clock->NowMs(),
+                              response->mutable_witnessing());
+    }
     return rpc::Reply(context, absl::OkStatus());
+  }
+
+  grpc::ServerUnaryReactor* GetPrefixProofs(grpc::CallbackServerContext* context,
+                                            const v1::GetPrefixProofsRequest* request,
+                                            v1::GetPrefixProofsResponse* response) override {
+    if (auto status = Check(context, request->institution()); !status.ok()) {
+      return Reject(context, std::move(status));
+    }
+    return rpc::RunBlocking(parts_.pool, context, [this, request, response] {
+      return Counted(parts_.figures,
+                     witness::AnswerPrefixProofs(*parts_.ledger, *request, response));
+    });
+  }
+
+  grpc::ServerUnaryReactor* AddCosignatures(grpc::CallbackServerContext* context,
+                                            const v1::AddCosignaturesRequest* request,
+                                            v1::AddCosignaturesResponse* response) override {
+    if (auto status = Check(context, request->institution()); !status.ok()) {
+      return Reject(context, std::move(status));
+    }
+    return rpc::RunBlocking(parts_.pool, context, [this, request, response] {
+      return Counted(parts_.figures, Cosign(*request, response));
+    });
   }
 
   grpc::ServerUnaryReactor* GetConsistencyProof(
@@ -71,6 +99,17 @@ class LedgerServiceImpl final : public v1::LedgerService::CallbackService {
   }
 
  private:
+  absl::Status Cosign(const v1::AddCosignaturesRequest& request,
+                      v1::AddCosignaturesResponse* response) const {
+    if (parts_.witnesses == nullptr) return witness::NoCandidate();
+    const int64_t now_ms = parts_.clock->NowMs();
+    NAKADACHI_ASSIGN_OR_RETURN(const bool published, parts_.witnesses->Add(request.note(), now_ms));
+    response->set_satisfied(published);
+    if (!published) return absl::OkStatus();
+    return parts_.store->KeepCosigned(
+        parts_.witnesses->Now(parts_.ledger->Head().note, now_ms).cosigned);
+  }
+
   absl::Status MayReadStatements(grpc::CallbackServerContext* context) const {
     if (with_statements_) return rpc::RequireRole(context, {rpc::Role::kOperator}).status();
     return FieldError(absl::StatusCode::kPermissionDenied, "with_statements", "listener",

@@ -12,6 +12,7 @@
 #include "common/ledger/ledger.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/work_pool.h"
+#include "common/witness/collector.h"
 #include "server/broker/desk/directory_desk.h"
 #include "server/broker/desk/figures.h"
 #include "server/broker/desk/own_records_desk.h"
@@ -32,6 +33,7 @@ struct ServiceParts {
   ReportDesk* reports = nullptr;
   DirectoryDesk* changes = nullptr;
   inspection::InspectionDesk* inspections = nullptr;
+  witness::Collector* witnesses = nullptr;  // nullptr: none are asked
   OwnRecordsDesk* own_records = nullptr;
   const Directory* directory = nullptr;
   const CodeDeriver* codes = nullptr;

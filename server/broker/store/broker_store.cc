@@ -49,6 +49,7 @@ std::vector<storage::ColumnFamily> Families() {
 }
 
 constexpr size_t kU64Bytes = 8;
+constexpr absl::string_view kCosignedKey = "witness/cosigned";
 
 absl::Status Unreadable(absl::string_view what) {
   return FieldError(absl::StatusCode::kDataLoss, what, "stored-format", "cannot be read");
@@ -212,6 +213,17 @@ absl::StatusOr<std::optional<v1::Recorded>> BrokerStore::FindDirectoryProof(
 void BrokerStore::PutDirectoryProof(uint64_t sequence, const v1::Recorded& proof,
                                     storage::Batch& batch) {
   batch.Put(kDirectoryProofs, KeyU64(sequence), proof.SerializeAsString());
+}
+
+absl::StatusOr<std::string> BrokerStore::ReadCosigned() const {
+  NAKADACHI_ASSIGN_OR_RETURN(std::optional<std::string> note, database_->Get(kMeta, kCosignedKey));
+  return note.value_or("");
+}
+
+absl::Status BrokerStore::KeepCosigned(const std::string& note) {
+  storage::Batch batch(*database_);
+  batch.Put(kMeta, kCosignedKey, note);
+  return database_->CommitUnsynced(std::move(batch));
 }
 
 absl::StatusOr<std::optional<stored::v1::AnsweredRequest>> BrokerStore::FindRequest(

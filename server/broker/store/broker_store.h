@@ -77,6 +77,11 @@ class BrokerStore {
   absl::StatusOr<std::optional<v1::Recorded>> FindDirectoryProof(uint64_t sequence) const;
   void PutDirectoryProof(uint64_t sequence, const v1::Recorded& proof, storage::Batch& batch);
 
+  // The newest checkpoint with a quorum of cosignatures; empty: none yet.
+  absl::StatusOr<std::string> ReadCosigned() const;
+  // A crash may lose it: witnesses cosign again.
+  absl::Status KeepCosigned(const std::string& note);
+
   absl::StatusOr<std::optional<stored::v1::AnsweredRequest>> FindRequest(
       absl::string_view request_id) const;
   void PutRequest(absl::string_view request_id, const stored::v1::AnsweredRequest& request,

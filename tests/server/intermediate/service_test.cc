@@ -72,7 +72,14 @@ class ServiceTest : public ProviderFixture {
     Hosted lost;
     lost.opened = absl::DataLossError("altered");
     hosting_.Add(City(kKoriyama), std::move(lost));
-    const ServiceParts parts{&hosting_, &pool_, &directory_, &clock_, Now()};
+    WitnessOptions witnessing;
+    witnessing.store = {folder_ / "witness", key_provider_.get(), platform_.environment,
+                        platform_.random};
+    witnessing.clock = &clock_;
+    witnessing.directory = &directory_;
+    witness_ = Witness::Open(witnessing).value();
+    ServiceParts parts{&hosting_, &pool_, &directory_, &clock_, Now()};
+    parts.witness = witness_.get();
     exchange_ = MakeExchangeService(parts);
     network_ledger_ = MakeLedgerService(parts, LedgerReaders::kNetwork);
     municipal_ = MakeMunicipalService(parts);
@@ -120,6 +127,7 @@ class ServiceTest : public ProviderFixture {
   Hosting hosting_;
   rpc::WorkPool pool_;
   TestRequester* requester_ = nullptr;
+  std::unique_ptr<Witness> witness_;
   std::unique_ptr<grpc::Service> exchange_, network_ledger_, municipal_, terminal_ledger_;
   std::unique_ptr<rpc::Server> network_, terminal_;
 };
