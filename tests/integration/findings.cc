@@ -56,6 +56,14 @@ const std::set<std::string>& PublicFields() {
       // Hashes and roots of an author's tree: all whom it sends statements see them.
       "v1.Recorded.path",
       "v1.Recorded.checkpoint",
+      // Heads of ledgers and what proves them: the same for all witnesses.
+      "v1.GetCheckpointResponse.checkpoint",
+      "v1.Witnessing.cosigned",
+      "v1.Witnessing.candidate",
+      "v1.Witnessing.witnesses",
+      "v1.GetConsistencyProofResponse.path",
+      "v1.GetPrefixProofsResponse.proofs",
+      "v1.AddCosignaturesRequest.note",
       // Words of the list, names of departments, reasons and rules.
       "v1.Query.procedure",
       "v1.Query.items",
@@ -252,7 +260,16 @@ bool Calls(const Tapped& tapped, absl::string_view service) {
   return absl::StartsWith(tapped.method, absl::StrCat("/nakadachi.v1.", service, "/"));
 }
 
+// A platform asks for ledgers' heads on behalf of all its institutions, and any platform may.
+constexpr char kEveryMember[] = "every member";
+
 std::string ReceiverOf(const Tapped& tapped, const std::map<const void*, std::string>& callers) {
+  if (Calls(tapped, "LedgerService")) {
+    if (!tapped.request) return kEveryMember;
+    const Message& message = *tapped.message;
+    const FieldDescriptor* institution = message.GetDescriptor()->FindFieldByName("institution");
+    return message.GetReflection()->GetString(message, institution);
+  }
   const auto caller = callers.find(tapped.channel);
   const std::string& by = caller == callers.end() ? "" : caller->second;
   if (!tapped.request || Calls(tapped, "MunicipalService")) return by;
@@ -378,6 +395,11 @@ std::map<std::string, Holding> ByReceiver(const std::vector<Tapped>& heard) {
     if (tapped.message != nullptr) holding.AddMessage(*tapped.message);
     if (tapped.message == nullptr) holding.AddValue("status", tapped.status);
   }
+  for (const Tapped& tapped : heard) {
+    if (!Calls(tapped, "LedgerService") || tapped.request || tapped.message == nullptr) continue;
+    for (auto& [receiver, holding] : holdings) holding.AddMessage(*tapped.message);
+  }
+  holdings.erase(kEveryMember);
   return holdings;
 }
 
