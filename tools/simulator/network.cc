@@ -1,26 +1,20 @@
 #include "tools/simulator/network.h"
 
-#include <google/protobuf/util/json_util.h>
-#include <algorithm>
-
 #include <filesystem>
-#include <fstream>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "common/base/status.h"
 #include "common/crypto/key_file.h"
-#include "common/ledger/ledger.h"
 #include "common/rpc/config.h"
 #include "common/rpc/peer.h"
-#include "common/storage/database.h"
-#include "common/witness/quorum.h"
 #include "nakadachi/v1/config.pb.h"
 #include "tools/pki/pki.h"
+#include "tools/simulator/configs.h"
 #include "tools/simulator/evidence.h"
+#include "tools/simulator/ledger_check.h"
 #include "tools/simulator/server_process.h"
 
 namespace nakadachi::simulator {
@@ -34,31 +28,7 @@ constexpr char kInspector[] = "inspector";
 constexpr char kPortal[] = "portal";
 constexpr char kStaffPseudonym[] = "staff-1";
 constexpr char kDepartment[] = "health";
-constexpr uint32_t kCandidateSeconds = 3;
 constexpr absl::Duration kStopLimit = absl::Seconds(5);
-
-absl::Status WriteConfig(const std::string& path, const google::protobuf::Message& config) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.add_whitespace = true;
-  options.preserve_proto_field_names = true;
-  std::string json;
-  if (!google::protobuf::util::MessageToJsonString(config, &json, options).ok()) {
-    return absl::InternalError("a configuration does not print");
-  }
-  std::ofstream file(path, std::ios::trunc);
-  file << json;
-  file.close();
-  if (!file) return absl::UnavailableError(absl::StrCat("cannot write ", path));
-  return absl::OkStatus();
-}
-
-void SetTls(const pki::IssuedFiles& files, v1::TlsFiles* tls) {
-  tls->set_certificate(files.certificate);
-  tls->set_private_key(files.private_key);
-  tls->set_trust_root(files.trust_root);
-}
-
-std::string Loopback(int port) { return absl::StrCat("127.0.0.1:", port); }
 
 // A server with what belongs to it on the disk.
 struct Hosted {
@@ -127,13 +97,14 @@ class SimulatedNetwork final : public Network {
   std::string Path(const std::string& name) const {
     return absl::StrCat(options_.folder, "/", name);
   }
+  std::string BrokerAddress() { return Loopback(hosted_[kBroker].ports["network"]); }
+  std::string JukiAddress() { return Loopback(hosted_[kJuki].ports["network"]); }
   std::string PkiFolder() const { return Path("pki"); }
   absl::StatusOr<pki::IssuedFiles> IssueFor(const std::string& output, pki::Trust trust,
                                             const rpc::Peer& peer,
                                             std::vector<std::string> dns_names) const;
   absl::StatusOr<rpc::TlsMaterial> Material(const pki::IssuedFiles& files) const;
   absl::Status MakeHosted(const std::string& name, ServerKind kind);
-  void SetRuntime(const Hosted& hosted, v1::Runtime* runtime) const;
   absl::Status WriteOffset(const Hosted& hosted) const;
   absl::Status StartHosted(Hosted& hosted);
   absl::Status BeginBroker();
@@ -145,9 +116,6 @@ class SimulatedNetwork final : public Network {
   absl::Status Admit(const Institution& institution);
   absl::Status ConnectInstitution(Institution& institution);
   absl::StatusOr<Hosted*> FindHosted(const std::string& process);
-  absl::Status VerifyLedgerIn(const std::string& data, const std::string& kek, const Author& author,
-                              const std::vector<Ed25519PublicKey>& keys,
-                              std::map<std::string, uint64_t>& entries) const;
   absl::StatusOr<std::vector<Ed25519PublicKey>> KeysOf(const std::string& key_path,
                                                        int keys_made) const;
 
@@ -188,13 +156,6 @@ absl::Status SimulatedNetwork::MakeHosted(const std::string& name, ServerKind ki
                        : MakeObject(kind, hosted.folder);
   NAKADACHI_RETURN_IF_ERROR(pki::MakeSecret(absl::StrCat(hosted.folder, "/key-encryption-key")));
   return WriteOffset(hosted);
-}
-
-void SimulatedNetwork::SetRuntime(const Hosted& hosted, v1::Runtime* runtime) const {
-  runtime->set_data(absl::StrCat(hosted.folder, "/data"));
-  runtime->set_port_file(absl::StrCat(hosted.folder, "/ports.json"));
-  runtime->set_clock_offset_file(absl::StrCat(hosted.folder, "/clock-offset"));
-  runtime->set_key_encryption_key(absl::StrCat(hosted.folder, "/key-encryption-key"));
 }
 
 absl::Status SimulatedNetwork::WriteOffset(const Hosted& hosted) const {
@@ -251,29 +212,7 @@ absl::Status SimulatedNetwork::BeginBroker() {
   NAKADACHI_ASSIGN_OR_RETURN(const auto made, pki::MakeKeys(keys, Author::Broker()));
   broker_vkey_ = made.vkey;
   NAKADACHI_RETURN_IF_ERROR(pki::MakeSecret(absl::StrCat(hosted.folder, "/code-key")));
-
-  auto config = std::make_unique<v1::BrokerConfig>();
-  SetRuntime(hosted, config->mutable_runtime());
-  config->mutable_network()->set_address("127.0.0.1:0");
-  SetTls(tls, config->mutable_network()->mutable_tls());
-  config->mutable_operator_listener()->set_address("127.0.0.1:0");
-  SetTls(tls, config->mutable_operator_listener()->mutable_tls());
-  SetTls(tls, config->mutable_client_tls());
-  config->set_network_name("simulated network");
-  config->set_signing_key(keys);
-  config->set_code_key(absl::StrCat(hosted.folder, "/code-key"));
-  config->set_permit_validity_s(
-      static_cast<uint32_t>(absl::ToInt64Seconds(options_.permit_validity)));
-  config->set_clock_tolerance_s(
-      static_cast<uint32_t>(absl::ToInt64Seconds(options_.clock_tolerance)));
-  if (!options_.witnesses.empty()) {
-    v1::WitnessPolicy& policy = *config->mutable_witness_policy();
-    const size_t count = std::min(options_.witnesses.size(), witness::kMaxWitnesses);
-    for (size_t i = 0; i < count; ++i) policy.add_witnesses(options_.witnesses[i]);
-    policy.set_needed(static_cast<uint32_t>(std::min<size_t>(count, 2)));
-    policy.set_candidate_s(kCandidateSeconds);
-  }
-  hosted.config = std::move(config);
+  hosted.config = MakeBrokerConfig(hosted.folder, tls, options_);
   return StartHosted(hosted);
 }
 
@@ -288,8 +227,7 @@ absl::Status SimulatedNetwork::BeginOperator() {
   operator_ = client::ConnectBrokerOperator({address, pki::BrokerDnsName(), std::move(material)});
   v1::ProfileConfig profile;
   SetTls(tls, profile.mutable_network_tls());
-  profile.mutable_broker_operator()->set_address(address);
-  profile.mutable_broker_operator()->set_tls_name(pki::BrokerDnsName());
+  SetEndpoint(address, pki::BrokerDnsName(), profile.mutable_broker_operator());
   return WriteConfig(OperatorProfilePath(), profile);
 }
 
@@ -307,11 +245,9 @@ absl::StatusOr<std::string> SimulatedNetwork::WriteNetworkProfile(const std::str
                                                       pki::Trust::kNetwork, peer, {}));
   v1::ProfileConfig profile;
   SetTls(tls, profile.mutable_network_tls());
-  profile.mutable_broker()->set_address(Loopback(hosted_[kBroker].ports["network"]));
-  profile.mutable_broker()->set_tls_name(pki::BrokerDnsName());
+  SetEndpoint(BrokerAddress(), pki::BrokerDnsName(), profile.mutable_broker());
   profile.set_broker_vkey(broker_vkey_);
-  profile.mutable_juki()->set_address(Loopback(hosted_[kJuki].ports["network"]));
-  profile.mutable_juki()->set_tls_name(pki::JukiDnsName());
+  SetEndpoint(JukiAddress(), pki::JukiDnsName(), profile.mutable_juki());
   const std::string path = Path(absl::StrCat("profiles/", name, ".json"));
   NAKADACHI_RETURN_IF_ERROR(WriteConfig(path, profile));
   return path;
@@ -321,8 +257,7 @@ absl::StatusOr<client::Endpoint> SimulatedNetwork::BrokerAs(const rpc::Peer& pee
   const std::string name = absl::StrCat("profiles/peer-", ++peers_issued_);
   NAKADACHI_ASSIGN_OR_RETURN(const auto tls, IssueFor(Path(name), pki::Trust::kNetwork, peer, {}));
   NAKADACHI_ASSIGN_OR_RETURN(auto material, Material(tls));
-  return client::Endpoint{Loopback(hosted_[kBroker].ports["network"]), pki::BrokerDnsName(),
-                          std::move(material)};
+  return client::Endpoint{BrokerAddress(), pki::BrokerDnsName(), std::move(material)};
 }
 
 absl::Status SimulatedNetwork::BeginJuki() {
@@ -333,14 +268,7 @@ absl::Status SimulatedNetwork::BeginJuki() {
   NAKADACHI_ASSIGN_OR_RETURN(
       const auto tls, IssueFor(absl::StrCat(hosted.folder, "/tls"), pki::Trust::kNetwork, peer,
                                {pki::JukiDnsName()}));
-  auto config = std::make_unique<v1::JukiConfig>();
-  SetRuntime(hosted, config->mutable_runtime());
-  config->mutable_network()->set_address("127.0.0.1:0");
-  SetTls(tls, config->mutable_network()->mutable_tls());
-  SetTls(tls, config->mutable_client_tls());
-  config->mutable_broker()->set_address(Loopback(hosted_[kBroker].ports["network"]));
-  config->mutable_broker()->set_tls_name(pki::BrokerDnsName());
-  hosted.config = std::move(config);
+  hosted.config = MakeJukiConfig(hosted.folder, tls, BrokerAddress());
   return StartHosted(hosted);
 }
 
@@ -348,8 +276,6 @@ absl::Status SimulatedNetwork::ConfigurePlatform(const std::string& platform,
                                                  const std::vector<InstitutionSpec>& institutions) {
   NAKADACHI_RETURN_IF_ERROR(MakeHosted(platform, ServerKind::kIntermediate));
   Hosted& hosted = hosted_[platform];
-  auto config = std::make_unique<v1::IntermediateConfig>();
-  SetRuntime(hosted, config->mutable_runtime());
   rpc::Peer peer;
   peer.role = rpc::Role::kIntermediate;
   std::vector<std::string> dns_names;
@@ -362,26 +288,18 @@ absl::Status SimulatedNetwork::ConfigurePlatform(const std::string& platform,
             .first->second;
     institution.key_path = absl::StrCat(hosted.folder, "/", spec.code.ToString(), "-1.keys");
     NAKADACHI_RETURN_IF_ERROR(pki::MakeKeys(institution.key_path, Author::Of(spec.code)).status());
-    auto* municipality = config->add_municipalities();
-    municipality->set_code(spec.code.ToString());
-    municipality->set_keys(institution.key_path);
   }
   NAKADACHI_ASSIGN_OR_RETURN(const auto tls, IssueFor(absl::StrCat(hosted.folder, "/tls"),
                                                       pki::Trust::kNetwork, peer, dns_names));
   NAKADACHI_ASSIGN_OR_RETURN(const auto terminal, IssueFor(absl::StrCat(hosted.folder, "/terminal"),
                                                            pki::Trust::kTerminal, peer, dns_names));
-  config->mutable_network()->set_address("127.0.0.1:0");
-  SetTls(tls, config->mutable_network()->mutable_tls());
-  SetTls(tls, config->mutable_client_tls());
-  config->mutable_terminal()->set_address("127.0.0.1:0");
-  SetTls(terminal, config->mutable_terminal()->mutable_tls());
-  config->mutable_broker()->set_address(Loopback(hosted_[kBroker].ports["network"]));
-  config->mutable_broker()->set_tls_name(pki::BrokerDnsName());
-  config->set_broker_vkey(broker_vkey_);
-  config->set_witness_every_ms(
-      static_cast<uint32_t>(absl::ToInt64Milliseconds(options_.witness_every)));
-  config->set_clock_tolerance_s(
-      static_cast<uint32_t>(absl::ToInt64Seconds(options_.clock_tolerance)));
+  auto config =
+      MakePlatformConfig(hosted.folder, tls, terminal, BrokerAddress(), broker_vkey_, options_);
+  for (const InstitutionSpec& spec : institutions) {
+    auto* municipality = config->add_municipalities();
+    municipality->set_code(spec.code.ToString());
+    municipality->set_keys(institutions_.at(spec.code).key_path);
+  }
   hosted.config = std::move(config);
   return absl::OkStatus();
 }
@@ -427,7 +345,7 @@ absl::Status SimulatedNetwork::ConnectInstitution(Institution& institution) {
   const std::string code = institution.spec.code.ToString();
   const std::string tls_name = pki::IntermediateDnsName(institution.spec.code);
   const std::string terminal = Loopback(hosted_[institution.platform].ports["terminal"]);
-  const std::string juki = Loopback(hosted_[kJuki].ports["network"]);
+  const std::string juki = JukiAddress();
 
   rpc::Peer office;
   office.role = rpc::Role::kOffice;
@@ -466,11 +384,9 @@ absl::Status SimulatedNetwork::ConnectInstitution(Institution& institution) {
     v1::ProfileConfig profile;
     profile.set_municipality(code);
     SetTls(tls, profile.mutable_tls());
-    profile.mutable_intermediate()->set_address(terminal);
-    profile.mutable_intermediate()->set_tls_name(tls_name);
+    SetEndpoint(terminal, tls_name, profile.mutable_intermediate());
     SetTls(juki_tls, profile.mutable_network_tls());
-    profile.mutable_juki()->set_address(juki);
-    profile.mutable_juki()->set_tls_name(pki::JukiDnsName());
+    SetEndpoint(juki, pki::JukiDnsName(), profile.mutable_juki());
     return WriteConfig(path, profile);
   };
   institution.profile_path = Path(absl::StrCat("profiles/", code, ".json"));
@@ -640,33 +556,6 @@ absl::Status SimulatedNetwork::WaitForDirectory(absl::Duration timeout) {
   return absl::OkStatus();
 }
 
-absl::Status SimulatedNetwork::VerifyLedgerIn(const std::string& data, const std::string& kek,
-                                              const Author& author,
-                                              const std::vector<Ed25519PublicKey>& keys,
-                                              std::map<std::string, uint64_t>& entries) const {
-  NAKADACHI_ASSIGN_OR_RETURN(const auto provider, storage::OpenFileKeyProvider(kek));
-  storage::OpenOptions open;
-  open.path = data;
-  open.owner = author.ToString();
-  open.families = {{"meta", storage::Form::kSealed},
-                   {"commitments", storage::Form::kPlain},
-                   {"statements", storage::Form::kSealed},
-                   {"tiles", storage::Form::kPlain}};
-  open.environment = storage::Environment::Create(64 << 20);
-  open.key_provider = provider.get();
-  open.random = &SystemRandom();
-  NAKADACHI_ASSIGN_OR_RETURN(const auto database, storage::Database::Open(open));
-  const auto store = ledger::MakeRocksLedgerStore(
-      database.get(), {/*commitments=*/1, /*statements=*/2, /*tiles=*/3, /*head=*/0});
-  const auto result = ledger::VerifyStore(*store, author, keys, nullptr);
-  if (!result.ok()) {
-    return absl::Status(result.status().code(), absl::StrCat("ledger of ", author.ToString(), ": ",
-                                                             result.status().message()));
-  }
-  entries[author.ToString()] = result->entries;
-  return absl::OkStatus();
-}
-
 absl::StatusOr<std::vector<Ed25519PublicKey>> SimulatedNetwork::KeysOf(const std::string& key_path,
                                                                        int keys_made) const {
   std::vector<Ed25519PublicKey> keys;
@@ -691,16 +580,19 @@ absl::StatusOr<std::map<std::string, uint64_t>> SimulatedNetwork::VerifyLedgers(
   const Hosted& broker = hosted_.at(kBroker);
   NAKADACHI_ASSIGN_OR_RETURN(const auto broker_keys,
                              LoadPublicMemberKeys(absl::StrCat(broker.folder, "/broker.keys")));
-  NAKADACHI_RETURN_IF_ERROR(VerifyLedgerIn(absl::StrCat(broker.folder, "/data"),
-                                           absl::StrCat(broker.folder, "/key-encryption-key"),
-                                           Author::Broker(), {broker_keys.signing}, entries));
+  NAKADACHI_ASSIGN_OR_RETURN(entries[kBroker],
+                             VerifyLedgerOnDisk(absl::StrCat(broker.folder, "/data"),
+                                                absl::StrCat(broker.folder, "/key-encryption-key"),
+                                                Author::Broker(), {broker_keys.signing}));
   for (const auto& [code, institution] : institutions_) {
     const Hosted& hosted = hosted_.at(institution.platform);
     NAKADACHI_ASSIGN_OR_RETURN(const auto keys,
                                KeysOf(institution.key_path, institution.keys_made));
-    NAKADACHI_RETURN_IF_ERROR(VerifyLedgerIn(absl::StrCat(hosted.folder, "/data/", code.ToString()),
-                                             absl::StrCat(hosted.folder, "/key-encryption-key"),
-                                             Author::Of(code), keys, entries));
+    NAKADACHI_ASSIGN_OR_RETURN(
+        entries[code.ToString()],
+        VerifyLedgerOnDisk(absl::StrCat(hosted.folder, "/data/", code.ToString()),
+                           absl::StrCat(hosted.folder, "/key-encryption-key"), Author::Of(code),
+                           keys));
   }
   if (!leave_stopped) {
     for (const std::string& name : stopped) {

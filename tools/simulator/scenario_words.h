@@ -1,0 +1,27 @@
+// What the words of a scenario mean. Errors are INVALID_ARGUMENT and name the word's field.
+#ifndef NAKADACHI_TOOLS_SIMULATOR_SCENARIO_WORDS_H_
+#define NAKADACHI_TOOLS_SIMULATOR_SCENARIO_WORDS_H_
+
+#include <cstddef>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace nakadachi::simulator {
+
+absl::StatusOr<absl::Duration> DurationOf(const std::string& word);
+absl::StatusOr<size_t> CountOf(const std::string& word);
+// A day or a minute of Japan's time.
+absl::StatusOr<absl::Time> TimeOf(const std::string& word);
+
+// NOT_FOUND: it cannot be read. `name` is relative to `base_folder`.
+absl::StatusOr<std::string> ReadFile(const std::string& base_folder, const std::string& name);
+
+// An expectation of the scenario does not hold.
+absl::Status Unexpected(const std::string& message);
+
+}  // namespace nakadachi::simulator
+
+#endif  // NAKADACHI_TOOLS_SIMULATOR_SCENARIO_WORDS_H_
