@@ -10,6 +10,7 @@
 #include "common/base/csv.h"
 #include "common/base/status.h"
 #include "common/crypto/private_file.h"
+#include "nakadachi/v1/config.pb.h"
 
 namespace nakadachi::rpc {
 namespace {
@@ -43,6 +44,15 @@ std::string FolderOf(const std::string& path) {
   const size_t slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
   return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+absl::StatusOr<Clock*> ChooseClock(Clock* given, const v1::Runtime& runtime,
+                                   const std::string& base_folder, std::unique_ptr<Clock>* own) {
+  if (given != nullptr) return given;
+  if (runtime.clock_offset_file().empty()) return &SystemClock();
+  NAKADACHI_ASSIGN_OR_RETURN(
+      *own, OpenOffsetClock(ResolvePath(base_folder, runtime.clock_offset_file())));
+  return own->get();
 }
 
 absl::Status WritePortFile(const std::string& path, const std::map<std::string, int>& ports) {

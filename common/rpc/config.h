@@ -3,13 +3,19 @@
 #define NAKADACHI_COMMON_RPC_CONFIG_H_
 
 #include <map>
+#include <memory>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/base/clock.h"
 
 namespace google::protobuf {
 class Message;
+}
+
+namespace nakadachi::v1 {
+class Runtime;
 }
 
 namespace nakadachi::rpc {
@@ -23,6 +29,12 @@ absl::Status LoadConfig(const std::string& path, google::protobuf::Message* conf
 std::string ResolvePath(const std::string& base_folder, const std::string& path);
 // The folder that `path` lies in; "." for a bare name.
 std::string FolderOf(const std::string& path);
+
+// The clock of a server: `given`, where there is one; else that of the configured offset file,
+// which `own` holds then; else the system's. Errors: those of OpenOffsetClock
+// (common/base/clock.h).
+absl::StatusOr<Clock*> ChooseClock(Clock* given, const v1::Runtime& runtime,
+                                   const std::string& base_folder, std::unique_ptr<Clock>* own);
 
 // Listener name -> port, as JSON: {"network": 1234}. A reader sees the whole file or none.
 absl::Status WritePortFile(const std::string& path, const std::map<std::string, int>& ports);

@@ -73,7 +73,8 @@ class BrokerServerImpl final : public BrokerServer {
   ~BrokerServerImpl() override { Shutdown(kDestructionGrace); }
 
   absl::Status Open() {
-    NAKADACHI_RETURN_IF_ERROR(ChooseClock());
+    NAKADACHI_ASSIGN_OR_RETURN(clock_,
+                               rpc::ChooseClock(clock_, config_.runtime(), base_, &own_clock_));
     NAKADACHI_RETURN_IF_ERROR(OpenStore());
     NAKADACHI_RETURN_IF_ERROR(OpenLedger());
     NAKADACHI_RETURN_IF_ERROR(OpenDesks());
@@ -105,18 +106,8 @@ class BrokerServerImpl final : public BrokerServer {
   }
 
  private:
-  absl::Status ChooseClock() {
-    if (clock_ != nullptr) return absl::OkStatus();
-    clock_ = &SystemClock();
-    if (config_.runtime().clock_offset_file().empty()) return absl::OkStatus();
-    NAKADACHI_ASSIGN_OR_RETURN(own_clock_, OpenOffsetClock(rpc::ResolvePath(
-                                               base_, config_.runtime().clock_offset_file())));
-    clock_ = own_clock_.get();
-    return absl::OkStatus();
-  }
-
   absl::Status OpenStore() {
-    StoreOptions options;
+    storage::OpenOptions options;
     options.path = rpc::ResolvePath(base_, config_.runtime().data());
     options.environment = storage::Environment::Create(
         size_t{Or(config_.runtime().memory_budget_mb(), kDefaultMemoryMb)} << 20);

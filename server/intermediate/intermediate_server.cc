@@ -140,11 +140,7 @@ absl::Status ServerImpl::Open() {
 
 absl::Status ServerImpl::OpenPlatform() {
   const v1::Runtime& runtime = config_.runtime();
-  if (clock_ == nullptr && !runtime.clock_offset_file().empty()) {
-    NAKADACHI_ASSIGN_OR_RETURN(own_clock_, OpenOffsetClock(Resolve(runtime.clock_offset_file())));
-    clock_ = own_clock_.get();
-  }
-  if (clock_ == nullptr) clock_ = &SystemClock();
+  NAKADACHI_ASSIGN_OR_RETURN(clock_, rpc::ChooseClock(clock_, runtime, base_folder_, &own_clock_));
   NAKADACHI_ASSIGN_OR_RETURN(key_provider_,
                              storage::OpenFileKeyProvider(Resolve(runtime.key_encryption_key())));
   NAKADACHI_ASSIGN_OR_RETURN(const Ed25519PublicKey anchor, TrustAnchor(config_.broker_vkey()));

@@ -58,7 +58,8 @@ class JukiServerImpl final : public JukiServer {
   ~JukiServerImpl() override { Shutdown(kDestructionGrace); }
 
   absl::Status Open() {
-    NAKADACHI_RETURN_IF_ERROR(ChooseClock());
+    NAKADACHI_ASSIGN_OR_RETURN(clock_,
+                               rpc::ChooseClock(clock_, config_.runtime(), base_, &own_clock_));
     NAKADACHI_RETURN_IF_ERROR(OpenStore());
     NAKADACHI_ASSIGN_OR_RETURN(ResidentCodeRule rule, CodeRuleOf(config_));
     residents_.emplace(store_.get(), random_, std::move(rule));
@@ -84,20 +85,10 @@ class JukiServerImpl final : public JukiServer {
   }
 
  private:
-  absl::Status ChooseClock() {
-    if (clock_ != nullptr) return absl::OkStatus();
-    clock_ = &SystemClock();
-    if (config_.runtime().clock_offset_file().empty()) return absl::OkStatus();
-    NAKADACHI_ASSIGN_OR_RETURN(own_clock_, OpenOffsetClock(rpc::ResolvePath(
-                                               base_, config_.runtime().clock_offset_file())));
-    clock_ = own_clock_.get();
-    return absl::OkStatus();
-  }
-
   absl::Status OpenStore() {
     NAKADACHI_ASSIGN_OR_RETURN(key_provider_, storage::OpenFileKeyProvider(rpc::ResolvePath(
                                                   base_, config_.runtime().key_encryption_key())));
-    StoreOptions options;
+    storage::OpenOptions options;
     options.path = rpc::ResolvePath(base_, config_.runtime().data());
     options.environment = storage::Environment::Create(
         size_t{Or(config_.runtime().memory_budget_mb(), kDefaultMemoryMb)} << 20);

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/rpc/status_mapping.h"
+#include "tests/client/unimplemented_municipal.h"
 
 namespace nakadachi::client {
 namespace {
@@ -21,7 +22,7 @@ struct Script {
   std::map<std::string, absl::Status> errors;  // by request id
 };
 
-class FakeConnection final : public MunicipalConnection {
+class FakeConnection final : public UnimplementedMunicipal {
  public:
   explicit FakeConnection(std::vector<Script> scripts) : scripts_(std::move(scripts)) {}
 
@@ -49,38 +50,6 @@ class FakeConnection final : public MunicipalConnection {
       open.pop_back();
       on_answer(response);
     }
-  }
-
-  absl::StatusOr<v1::IssueAcquisitionNumbersResponse> IssueAcquisitionNumbers(
-      const v1::IssueAcquisitionNumbersRequest&) override {
-    return absl::UnimplementedError("");
-  }
-  absl::StatusOr<v1::RegisterReplicasResponse> RegisterReplicas(
-      const v1::RegisterReplicasRequest&) override {
-    return absl::UnimplementedError("");
-  }
-  absl::Status SetProtection(const v1::SetProtectionRequest&) override {
-    return absl::UnimplementedError("");
-  }
-  absl::StatusOr<v1::QueryResponse> Query(const v1::QueryRequest&) override {
-    return absl::UnimplementedError("");
-  }
-  absl::StatusOr<v1::QueryResponse> GetExchange(const v1::GetExchangeRequest&) override {
-    return absl::UnimplementedError("");
-  }
-  absl::StatusOr<v1::ListReviewsResponse> ListReviews(const v1::ListReviewsRequest&) override {
-    return absl::UnimplementedError("");
-  }
-  absl::StatusOr<v1::DecideReviewResponse> DecideReview(const v1::DecideReviewRequest&) override {
-    return absl::UnimplementedError("");
-  }
-  absl::StatusOr<v1::GetIntermediateStatusResponse> GetStatus() override {
-    return absl::UnimplementedError("");
-  }
-  absl::Status RegisterReplicaStream(
-      const std::function<bool(v1::RegisterReplicasRequest*)>&, int,
-      const std::function<void(const v1::RegisterReplicasResponse&)>&) override {
-    return absl::UnimplementedError("");
   }
 
   size_t streams = 0;

@@ -10,6 +10,7 @@
 #include "common/base/status.h"
 #include "common/crypto/crypto.h"
 #include "common/rpc/status_mapping.h"
+#include "tests/client/unimplemented_municipal.h"
 
 namespace nakadachi::client {
 namespace {
@@ -19,7 +20,7 @@ AddresseeNumber Addressee(int serial) {
 }
 
 // Answers from memory; what a test does not use is not implemented.
-class FakeMunicipal final : public MunicipalConnection {
+class FakeMunicipal final : public UnimplementedMunicipal {
  public:
   absl::StatusOr<v1::IssueAcquisitionNumbersResponse> IssueAcquisitionNumbers(
       const v1::IssueAcquisitionNumbersRequest& request) override {
@@ -38,32 +39,6 @@ class FakeMunicipal final : public MunicipalConnection {
     }
     if (forget_one) response.mutable_entries()->RemoveLast();
     return response;
-  }
-  absl::StatusOr<v1::RegisterReplicasResponse> RegisterReplicas(
-      const v1::RegisterReplicasRequest&) override {
-    return absl::UnimplementedError("");
-  }
-  absl::Status SetProtection(const v1::SetProtectionRequest&) override {
-    return absl::UnimplementedError("");
-  }
-  absl::StatusOr<v1::QueryResponse> Query(const v1::QueryRequest&) override {
-    return absl::UnimplementedError("");
-  }
-  absl::StatusOr<v1::QueryResponse> GetExchange(const v1::GetExchangeRequest&) override {
-    return absl::UnimplementedError("");
-  }
-  absl::StatusOr<v1::ListReviewsResponse> ListReviews(const v1::ListReviewsRequest&) override {
-    return absl::UnimplementedError("");
-  }
-  absl::StatusOr<v1::DecideReviewResponse> DecideReview(const v1::DecideReviewRequest&) override {
-    return absl::UnimplementedError("");
-  }
-  absl::StatusOr<v1::GetIntermediateStatusResponse> GetStatus() override {
-    return absl::UnimplementedError("");
-  }
-  absl::Status QueryMany(const std::function<bool(v1::QueryRequest*)>&, int,
-                         const std::function<void(const v1::QueryResponse&)>&) override {
-    return absl::UnimplementedError("");
   }
   // Answers in reverse, and not at all once `lose_after` batches are answered.
   absl::Status RegisterReplicaStream(

@@ -90,16 +90,11 @@ BrokerStore::BrokerStore(std::unique_ptr<storage::Database> database)
   ledger_store_ = ledger::MakeRocksLedgerStore(database_.get(), families);
 }
 
-absl::StatusOr<std::unique_ptr<BrokerStore>> BrokerStore::Open(const StoreOptions& options) {
-  storage::OpenOptions open;
-  open.path = options.path;
-  open.owner = "broker";
-  open.families = Families();
-  open.environment = options.environment;
-  open.key_provider = options.key_provider;
-  open.random = options.random;
+absl::StatusOr<std::unique_ptr<BrokerStore>> BrokerStore::Open(storage::OpenOptions options) {
+  options.owner = "broker";
+  options.families = Families();
   NAKADACHI_ASSIGN_OR_RETURN(std::unique_ptr<storage::Database> database,
-                             storage::Database::Open(open));
+                             storage::Database::Open(options));
   return std::unique_ptr<BrokerStore>(new BrokerStore(std::move(database)));
 }
 

@@ -21,17 +21,11 @@
 
 namespace nakadachi::broker {
 
-struct StoreOptions {
-  std::string path;
-  std::shared_ptr<storage::Environment> environment;
-  storage::KeyProvider* key_provider = nullptr;  // outlives the store
-  Random* random = nullptr;                      // outlives the store
-};
-
 // Thread-safe. Reads fail with DATA_LOSS only.
 class BrokerStore {
  public:
-  static absl::StatusOr<std::unique_ptr<BrokerStore>> Open(const StoreOptions& options);
+  // Owner and column families are the store's own.
+  static absl::StatusOr<std::unique_ptr<BrokerStore>> Open(storage::OpenOptions options);
 
   ledger::LedgerStore& ledger_store() { return *ledger_store_; }
   storage::Database& database() { return *database_; }

@@ -43,16 +43,11 @@ std::string ExpiryKey(int64_t expires_ms, char kind, absl::string_view key) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<JukiStore>> JukiStore::Open(const StoreOptions& options) {
-  storage::OpenOptions open;
-  open.path = options.path;
-  open.owner = "juki";
-  open.families = Families();
-  open.environment = options.environment;
-  open.key_provider = options.key_provider;
-  open.random = options.random;
+absl::StatusOr<std::unique_ptr<JukiStore>> JukiStore::Open(storage::OpenOptions options) {
+  options.owner = "juki";
+  options.families = Families();
   NAKADACHI_ASSIGN_OR_RETURN(std::unique_ptr<storage::Database> database,
-                             storage::Database::Open(open));
+                             storage::Database::Open(options));
   return std::unique_ptr<JukiStore>(new JukiStore(std::move(database)));
 }
 

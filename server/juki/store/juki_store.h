@@ -18,17 +18,11 @@
 
 namespace nakadachi::juki {
 
-struct StoreOptions {
-  std::string path;
-  std::shared_ptr<storage::Environment> environment;
-  storage::KeyProvider* key_provider = nullptr;  // outlives the store
-  Random* random = nullptr;                      // outlives the store
-};
-
 // Thread-safe.
 class JukiStore {
  public:
-  static absl::StatusOr<std::unique_ptr<JukiStore>> Open(const StoreOptions& options);
+  // Owner and column families are the store's own.
+  static absl::StatusOr<std::unique_ptr<JukiStore>> Open(storage::OpenOptions options);
 
   std::string PersonKey(const IndividualNumber& number) const;
   std::string CodeKey(const ResidentCode& code) const;

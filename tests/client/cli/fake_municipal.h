@@ -7,13 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "client/municipal_client.h"
 #include "common/rpc/status_mapping.h"
+#include "tests/client/unimplemented_municipal.h"
 
 namespace nakadachi::client {
 
 // Remembers how often each request id was asked. Not thread-safe; sends and answers in turn.
-class FakeMunicipal final : public MunicipalConnection {
+class FakeMunicipal final : public UnimplementedMunicipal {
  public:
   // What becomes of a question: an answer (its tag is set here), an error inside the stream, or
   // the end of the stream.
@@ -47,38 +47,6 @@ class FakeMunicipal final : public MunicipalConnection {
 
   int streams = 0;
   std::map<std::string, int> asked;  // by request id
-
-  absl::StatusOr<v1::IssueAcquisitionNumbersResponse> IssueAcquisitionNumbers(
-      const v1::IssueAcquisitionNumbersRequest&) override {
-    return absl::UnimplementedError("");
-  }
-  absl::StatusOr<v1::RegisterReplicasResponse> RegisterReplicas(
-      const v1::RegisterReplicasRequest&) override {
-    return absl::UnimplementedError("");
-  }
-  absl::Status SetProtection(const v1::SetProtectionRequest&) override {
-    return absl::UnimplementedError("");
-  }
-  absl::StatusOr<v1::QueryResponse> Query(const v1::QueryRequest&) override {
-    return absl::UnimplementedError("");
-  }
-  absl::StatusOr<v1::QueryResponse> GetExchange(const v1::GetExchangeRequest&) override {
-    return absl::UnimplementedError("");
-  }
-  absl::StatusOr<v1::ListReviewsResponse> ListReviews(const v1::ListReviewsRequest&) override {
-    return absl::UnimplementedError("");
-  }
-  absl::StatusOr<v1::DecideReviewResponse> DecideReview(const v1::DecideReviewRequest&) override {
-    return absl::UnimplementedError("");
-  }
-  absl::StatusOr<v1::GetIntermediateStatusResponse> GetStatus() override {
-    return absl::UnimplementedError("");
-  }
-  absl::Status RegisterReplicaStream(
-      const std::function<bool(v1::RegisterReplicasRequest*)>&, int,
-      const std::function<void(const v1::RegisterReplicasResponse&)>&) override {
-    return absl::UnimplementedError("");
-  }
 };
 
 }  // namespace nakadachi::client

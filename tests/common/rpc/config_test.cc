@@ -44,6 +44,23 @@ TEST_F(ConfigTest, ReadsBothSpellingsOfFieldNames) {
   EXPECT_EQ(config.permit_validity_s(), 60u);
 }
 
+TEST_F(ConfigTest, TheClockIsGivenOrConfiguredOrTheSystems) {
+  std::unique_ptr<Clock> own;
+  v1::Runtime runtime;
+  EXPECT_EQ(ChooseClock(nullptr, runtime, folder_, &own).value(), &SystemClock());
+  runtime.set_clock_offset_file("offset");
+  ManualClock given(absl::UnixEpoch());
+  EXPECT_EQ(ChooseClock(&given, runtime, folder_, &own).value(), &given);
+  EXPECT_EQ(own, nullptr);
+
+  Clock* const configured = ChooseClock(nullptr, runtime, folder_, &own).value();
+  EXPECT_EQ(configured, own.get());
+  ASSERT_TRUE(WriteClockOffset(folder_ + "/offset", absl::Hours(24)).ok());
+  EXPECT_GT(configured->Now(), SystemClock().Now() + absl::Hours(23));
+  runtime.set_clock_offset_file("no/such/folder");
+  EXPECT_FALSE(ChooseClock(nullptr, runtime, folder_, &own).ok());
+}
+
 TEST_F(ConfigTest, ErrorsNameFileAndField) {
   struct Case {
     std::string text, field, rule;

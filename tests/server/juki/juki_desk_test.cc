@@ -47,7 +47,7 @@ class JukiDeskTest : public ::testing::Test {
 
   void Open(const ResidentCodeRule& rule = {}) {
     store_.reset();
-    StoreOptions options;
+    storage::OpenOptions options;
     options.path = folder_ + "/data";
     options.environment = storage::Environment::Create(32 << 20);
     options.key_provider = keys_.get();
