@@ -1,5 +1,6 @@
 #include <grpcpp/grpcpp.h>
 
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -40,7 +41,7 @@ class InspectionServiceImpl final : public v1::InspectionService::CallbackServic
     if (!status.ok()) return rpc::Reply(context, Counted(parts_.figures, std::move(status)));
     return rpc::RunBlocking(parts_.inspection_pool, context,
                             [this, method, peer = *peer, &request, response] {
-                              auto result = (parts_.inspections->*method)(*peer, request);
+                              auto result = std::invoke(method, parts_.inspections, *peer, request);
                               if (!result.ok()) return Counted(parts_.figures, result.status());
                               *response = *std::move(result);
                               return absl::OkStatus();
