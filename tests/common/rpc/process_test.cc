@@ -2,12 +2,17 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
 
+#include "absl/time/clock.h"
+
 namespace nakadachi::rpc {
 namespace {
+
+constexpr absl::Duration kMoment = absl::Milliseconds(5);
 
 // Death tests run their statement in a process of its own.
 class ProcessDeathTest : public testing::Test {
@@ -48,6 +53,29 @@ TEST_F(ProcessDeathTest, ASecondSignalEndsAtOnce) {
         while (true) pause();
       },
       testing::ExitedWithCode(1), "");
+}
+
+// As a tracer does: what waits for signals is interrupted by it.
+TEST_F(ProcessDeathTest, AShutdownThatIsStoppedForAWhileGoesOn) {
+  EXPECT_EXIT(
+      {
+        BlockStopSignals();
+        kill(getpid(), SIGTERM);
+        ServeUntilSignal(absl::Hours(1));
+        const pid_t self = getpid();
+        for (int times = 0; times < 20; ++times) {
+          const pid_t other = fork();
+          if (other == 0) {
+            while (getppid() == self && kill(self, SIGCONT) == 0) absl::SleepFor(kMoment);
+            std::_Exit(0);
+          }
+          raise(SIGSTOP);
+          kill(other, SIGKILL);
+          waitpid(other, nullptr, 0);
+        }
+        std::_Exit(0);
+      },
+      testing::ExitedWithCode(0), "");
 }
 
 }  // namespace
