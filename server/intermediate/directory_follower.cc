@@ -14,7 +14,6 @@ namespace nakadachi::intermediate {
 namespace {
 
 constexpr int kStatements = 0;  // the only family: KeyU64(sequence) -> Recorded
-constexpr absl::Duration kPollInterval = absl::Seconds(2);
 
 using Page = std::vector<v1::Recorded>;
 using Done = absl::AnyInvocable<void(absl::Status)>;
@@ -32,8 +31,11 @@ struct Fetch {
 class Follower final : public DirectoryFollower {
  public:
   Follower(std::unique_ptr<storage::Database> database, const Platform& platform,
-           BrokerLink* broker)
-      : database_(std::move(database)), platform_(platform), broker_(broker) {}
+           BrokerLink* broker, absl::Duration poll_every)
+      : database_(std::move(database)),
+        platform_(platform),
+        broker_(broker),
+        poll_every_(poll_every) {}
   ~Follower() override { Shutdown(); }
 
   absl::Status ApplyStored();
@@ -60,6 +62,7 @@ class Follower final : public DirectoryFollower {
   const std::unique_ptr<storage::Database> database_;
   const Platform platform_;
   BrokerLink* const broker_;
+  const absl::Duration poll_every_;
   std::thread thread_;
 
   absl::Mutex mutex_;
@@ -136,7 +139,7 @@ std::vector<Follower::Waiter> Follower::AwaitWork() {
   const auto has_work = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return stopping_ || !waiters_.empty();
   };
-  mutex_.AwaitWithTimeout(absl::Condition(&has_work), kPollInterval);
+  mutex_.AwaitWithTimeout(absl::Condition(&has_work), poll_every_);
   return std::exchange(waiters_, {});
 }
 
@@ -194,7 +197,7 @@ void Follower::Answer(std::vector<Waiter> waiters, const absl::Status& fetched) 
 
 absl::StatusOr<std::unique_ptr<DirectoryFollower>> DirectoryFollower::Open(
     const std::string& folder, storage::KeyProvider* key_provider, const Platform& platform,
-    BrokerLink* broker) {
+    BrokerLink* broker, absl::Duration poll_every) {
   storage::OpenOptions options;
   options.path = folder;
   options.owner = "directory";
@@ -204,7 +207,7 @@ absl::StatusOr<std::unique_ptr<DirectoryFollower>> DirectoryFollower::Open(
   options.random = platform.random;
   NAKADACHI_ASSIGN_OR_RETURN(std::unique_ptr<storage::Database> database,
                              storage::Database::Open(options));
-  auto follower = std::make_unique<Follower>(std::move(database), platform, broker);
+  auto follower = std::make_unique<Follower>(std::move(database), platform, broker, poll_every);
   NAKADACHI_RETURN_IF_ERROR(follower->ApplyStored());
   follower->Start();
   return follower;

@@ -9,12 +9,13 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "server/intermediate/institution.h"
 #include "server/intermediate/links.h"
 
 namespace nakadachi::intermediate {
 
-// Thread-safe. Polls every two seconds, and at once when asked. A statement is applied only if its
+// Thread-safe. Polls again and again, and at once when asked. A statement is applied only if its
 // proof holds, the broker is its author and it is the next in sequence; once applied it is durable.
 class DirectoryFollower {
  public:
@@ -23,7 +24,8 @@ class DirectoryFollower {
   static absl::StatusOr<std::unique_ptr<DirectoryFollower>> Open(const std::string& folder,
                                                                  storage::KeyProvider* key_provider,
                                                                  const Platform& platform,
-                                                                 BrokerLink* broker);
+                                                                 BrokerLink* broker,
+                                                                 absl::Duration poll_every);
   virtual ~DirectoryFollower() = default;
   // Calls `done` once the directory has at least `sequence` statements: at once, or after a fetch
   // (concurrent callers share one), then on the follower's thread; it must not block. UNAVAILABLE

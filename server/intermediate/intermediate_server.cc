@@ -27,6 +27,7 @@ namespace {
 constexpr size_t kDefaultBudgetMb = 256;
 constexpr int64_t kMsPerSecond = 1'000;
 constexpr absl::Duration kSweepEvery = absl::Seconds(2);
+constexpr absl::Duration kDirectoryEvery = absl::Seconds(2);
 constexpr int kInspectionThreads = 1;
 constexpr size_t kMaxInspectionsQueued = 64;
 // Acquisition numbers live for hours, and finding the old ones reads them all.
@@ -206,8 +207,12 @@ absl::Status ServerImpl::OpenLinks() {
   peer_link_ = MakePeerLink(*tls);
   ledger_link_ = MakeLedgerLink(*tls);
   const std::string folder = absl::StrCat(Resolve(config_.runtime().data()), "/directory");
-  NAKADACHI_ASSIGN_OR_RETURN(follower_, DirectoryFollower::Open(folder, key_provider_.get(),
-                                                                platform_, broker_link_.get()));
+  const absl::Duration every = config_.directory_every_ms() == 0
+                                   ? kDirectoryEvery
+                                   : absl::Milliseconds(config_.directory_every_ms());
+  NAKADACHI_ASSIGN_OR_RETURN(
+      follower_,
+      DirectoryFollower::Open(folder, key_provider_.get(), platform_, broker_link_.get(), every));
   return absl::OkStatus();
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/profile.h"
@@ -12,6 +13,7 @@
 #include "common/rpc/status_mapping.h"
 #include "common/witness/fork_proof.h"
 #include "common/witness/quorum.h"
+#include "tests/client/cli/command_line.h"
 #include "tests/integration/town.h"
 #include "tools/simulator/built_in.h"
 
@@ -159,6 +161,15 @@ class TwoHistoriesTest : public testing::Test {
     EXPECT_EQ(GetFieldRule(rpc::FromBytes(status->alarms(0).error())).rule, "ledger-forked");
   }
 
+  // Commands as an operator of Aizu, or without a profile.
+  cli::Finished Command(std::vector<std::string> words, bool with_profile = true) {
+    if (with_profile) {
+      words.insert(words.begin(),
+                   {"--profile", town_.network().InstitutionOperatorProfilePath(City(kAizu))});
+    }
+    return cli::Running(town_.folder(), words).Wait();
+  }
+
   Town town_;
   size_t person_ = 0;
 };
@@ -279,6 +290,48 @@ TEST_F(TwoHistoriesTest, APeerRestoredFromAnOldBackupIsCaught) {
   v1::Fork fork;
   ASSERT_NO_FATAL_FAILURE(ExpectCaught(kSendai, {"order"}, &fork));
   ExpectRefused("provider");
+
+  // By command: seen, kept, checked by somebody else, cleared.
+  const std::string id = HexEncode(fork.id());
+  const std::string proofs = town_.folder() + "/proofs";
+  fs::create_directory(proofs);
+  const cli::Finished seen = Command({"ledger", "forks", "--out", proofs, "--json"});
+  EXPECT_EQ(seen.code, 1) << seen.err;
+  const auto json = nlohmann::json::parse(seen.out);
+  ASSERT_EQ(json["forks"].size(), 1u);
+  EXPECT_EQ(json["forks"][0]["id"], id);
+  EXPECT_EQ(json["forks"][0]["institution"], kSendai);
+  EXPECT_EQ(json["forks"][0]["kind"], "order");
+  const cli::Finished text = Command({"ledger", "forks"});
+  EXPECT_EQ(text.code, 1);
+  EXPECT_THAT(text.out, testing::HasSubstr(id));
+
+  const std::string proof = absl::StrCat(proofs, "/", id, ".fork");
+  EXPECT_EQ(cli::ReadFile(proof), fork.proof());
+  const auto vkey_of = [](const std::string& name, const Ed25519PublicKey& key) {
+    return ledger::VerifierKey(ledger::Origin(Author::Parse(name).value()), key);
+  };
+  const auto check = [&](const std::string& file, const std::string& vkey) {
+    std::vector<std::string> words = {"ledger", "check-fork", file};
+    if (!vkey.empty()) words.insert(words.end(), {"--vkey", vkey});
+    return Command(words, /*with_profile=*/false);
+  };
+  const std::string vkey = vkey_of(kSendai, KeyOf(kSendai));
+  EXPECT_EQ(check(proof, vkey).code, 0) << check(proof, vkey).err;
+  const cli::Finished by_its_own_keys = check(proof, "");
+  EXPECT_EQ(by_its_own_keys.code, 0) << by_its_own_keys.err;
+  EXPECT_THAT(by_its_own_keys.out, testing::HasSubstr("By the keys that the file names"));
+  EXPECT_EQ(check(proof, vkey_of(kSendai, KeyOf(kAizu))).code, 1);
+  std::string altered = fork.proof();
+  altered[altered.size() / 2] = altered[altered.size() / 2] == 'A' ? 'B' : 'A';
+  cli::WriteFile(proofs + "/altered", altered);
+  EXPECT_EQ(check(proofs + "/altered", vkey).code, 1);
+  EXPECT_EQ(check(proofs + "/none", vkey).code, 2);
+
+  EXPECT_EQ(Command({"ledger", "clear-fork", "no hex"}).code, 2);
+  EXPECT_NE(Command({"ledger", "clear-fork", std::string(64, '0')}).code, 0);
+  EXPECT_EQ(Command({"ledger", "clear-fork", id}).code, 0);
+  EXPECT_EQ(Command({"ledger", "forks"}).code, 0);
 }
 
 }  // namespace

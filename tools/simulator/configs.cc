@@ -94,6 +94,8 @@ std::unique_ptr<v1::IntermediateConfig> MakePlatformConfig(const std::string& fo
   config->set_broker_vkey(broker_vkey);
   config->set_witness_every_ms(
       static_cast<uint32_t>(absl::ToInt64Milliseconds(options.witness_every)));
+  config->set_directory_every_ms(
+      static_cast<uint32_t>(absl::ToInt64Milliseconds(options.directory_every)));
   config->set_clock_tolerance_s(Seconds(options.clock_tolerance));
   return config;
 }

@@ -48,6 +48,7 @@ struct NetworkOptions {
   // the same.
   std::vector<std::string> witnesses;
   absl::Duration witness_every = absl::Seconds(1);
+  absl::Duration directory_every = absl::Milliseconds(200);
 };
 
 struct InstitutionSpec {

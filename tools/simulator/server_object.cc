@@ -1,4 +1,4 @@
-#include <filesystem>
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -10,6 +10,9 @@
 
 namespace nakadachi::simulator {
 namespace {
+
+// Members hold streams open as long as the server lets them.
+constexpr absl::Duration kGrace = absl::Seconds(1);
 
 // `Options` and `Config` belong to `Server`; a configuration's file is read at each start.
 template <typename Server, typename Options>
@@ -30,7 +33,7 @@ class Object final : public ServerProcess {
     return rpc::ReadPortFile(absl::StrCat(folder_, "/ports.json"));
   }
   absl::Status Stop(absl::Duration limit) override {
-    if (server_ != nullptr) server_->Shutdown(limit);
+    if (server_ != nullptr) server_->Shutdown(std::min(limit, kGrace));
     server_.reset();
     return absl::OkStatus();
   }

@@ -74,8 +74,8 @@ class FollowerTest : public testing::Test {
     platform_.verifier = verifier_.get();
   }
   absl::Status Open() {
-    auto opened =
-        DirectoryFollower::Open(folder_ / "directory", key_provider_.get(), platform_, &link_);
+    auto opened = DirectoryFollower::Open(folder_ / "directory", key_provider_.get(), platform_,
+                                          &link_, absl::Milliseconds(20));
     if (opened.ok()) follower_ = *std::move(opened);
     return opened.status();
   }
