@@ -43,6 +43,7 @@ std::vector<Ed25519PublicKey> NetworkDirectory::Keys(const Author& author) const
     if (auto member = directory->Find(*code)) known = std::move(member->keys);
   }
   std::vector<Ed25519PublicKey> keys;
+  keys.reserve(known.size());
   for (const MemberKey& key : known) keys.push_back(key.signing_key);
   return keys;
 }

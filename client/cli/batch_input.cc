@@ -44,7 +44,7 @@ class BatchReader {
     }
     if (question.items().empty()) return InvalidField(At("items"), "empty", "names no item");
     const std::string& hidden = Cell("non_disclosure");
-    if (hidden != "" && hidden != "0" && hidden != "1") {
+    if (!hidden.empty() && hidden != "0" && hidden != "1") {
       return InvalidField(At("non_disclosure"), "flag", "neither 0 nor 1");
     }
     if (!hidden.empty()) question.set_non_disclosure(hidden == "1");

@@ -39,8 +39,8 @@ class KeySource {
                          int64_t time_ms) const = 0;
 };
 
-// Whose key, valid at the checkpoint's time and not revoked at `now_ms`, has signed it. Errors: those
-// of Verifier about a checkpoint.
+// Whose key, valid at the checkpoint's time and not revoked at `now_ms`, has signed it. Errors:
+// those of Verifier about a checkpoint.
 struct Signer {
   Author author = Author::Broker();
   Ed25519PublicKey key{};

@@ -159,6 +159,7 @@ class StreamClient {
           ArmAlarm();
         }
       }
+      // NOLINTNEXTLINE(bugprone-use-after-move): moved only where the stream had no end.
       if (!end.ok()) return Deliver(callback, end);
       Advance();
     }

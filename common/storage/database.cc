@@ -299,6 +299,7 @@ absl::Status DatabaseImpl::OpenRocks(const OpenOptions& options, bool may_create
   names.erase(std::unique(names.begin(), names.end()), names.end());
 
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  descriptors.reserve(names.size());
   for (const std::string& name : names)
     descriptors.emplace_back(name, environment_->FamilyOptions());
   rocksdb::DB* db = nullptr;

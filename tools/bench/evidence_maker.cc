@@ -107,7 +107,7 @@ class Maker {
   absl::Status Change(v1::Directory change);
   absl::Status Exchange(uint64_t number);
   absl::Status Close();
-  absl::StatusOr<std::string> Record(Log& log, v1::Statement statement);
+  absl::StatusOr<std::string> Record(Log& log, const v1::Statement& statement);
   v1::Statement NewStatement(const Log& log) const;
 
   const std::string folder_;
@@ -152,7 +152,7 @@ v1::Statement Maker::NewStatement(const Log& log) const {
   return statement;
 }
 
-absl::StatusOr<std::string> Maker::Record(Log& log, v1::Statement statement) {
+absl::StatusOr<std::string> Maker::Record(Log& log, const v1::Statement& statement) {
   const std::string bytes = statement.SerializeAsString();
   const std::string salt = noise_.Bytes(32);
   const Hash commitment = ledger::Commit(salt, bytes);

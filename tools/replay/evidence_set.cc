@@ -28,6 +28,7 @@ std::vector<Author> LogsOf(const std::string& folder) {
     logs.emplace(author->ToString(), *author);
   }
   std::vector<Author> authors;
+  authors.reserve(logs.size());
   for (const auto& [name, author] : logs) authors.push_back(author);
   return authors;
 }

@@ -58,6 +58,7 @@ void RunInOrder(uint64_t count, int threads, size_t slots,
   NAKADACHI_CHECK(threads > 0 && slots > 0);
   Order order(count, slots);
   std::vector<std::thread> makers;
+  makers.reserve(static_cast<size_t>(threads));
   for (int i = 0; i < threads; ++i) {
     makers.emplace_back([&] {
       for (uint64_t piece = order.Next(); piece < count; piece = order.Next()) {

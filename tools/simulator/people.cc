@@ -171,6 +171,7 @@ absl::Status People::AcquireCodes(const std::vector<PersonIndex>& persons,
   client::MunicipalClient* office = network_->Municipality(code);
   if (office == nullptr) return UnknownInstitution();
   std::vector<client::MunicipalClient::Person> asked;
+  asked.reserve(persons.size());
   for (const PersonIndex person : persons) {
     asked.push_back({people_[person].numbers.at(code), people_[person].resident.individual_number});
   }
