@@ -52,29 +52,30 @@ void Retaken(absl::Mutex* mu) {
     Released released(mu, flags);                    \
     __real_##symbol(mu);                             \
   }
-#define AWAIT_UNTIL(symbol, Limit)                                                        \
-  extern "C" bool __real_##symbol(absl::Mutex* mu, const absl::Condition& c, Limit limit); \
+#define AWAIT_UNTIL(symbol, Limit)                                                          \
+  extern "C" bool __real_##symbol(absl::Mutex* mu, const absl::Condition& c, Limit limit);  \
   extern "C" bool __wrap_##symbol(absl::Mutex* mu, const absl::Condition& c, Limit limit) { \
-    bool holds;                                                                           \
-    {                                                                                     \
-      Released released(mu, 0);                                                           \
-      holds = __real_##symbol(mu, c, limit);                                              \
-    }                                                                                     \
-    Retaken(mu);                                                                          \
-    return holds;                                                                         \
+    bool holds;                                                                             \
+    {                                                                                       \
+      Released released(mu, 0);                                                             \
+      holds = __real_##symbol(mu, c, limit);                                                \
+    }                                                                                       \
+    Retaken(mu);                                                                            \
+    return holds;                                                                           \
   }
 
 LOCK(_ZN4absl7debian35Mutex4LockEv, 0)
 UNLOCK(_ZN4absl7debian35Mutex6UnlockEv, 0)
 LOCK(_ZN4absl7debian35Mutex10ReaderLockEv, __tsan_mutex_read_lock)
 UNLOCK(_ZN4absl7debian35Mutex12ReaderUnlockEv, __tsan_mutex_read_lock)
-AWAIT_UNTIL(_ZN4absl7debian35Mutex16AwaitWithTimeoutERKNS0_9ConditionENS0_8DurationE, absl::Duration)
+AWAIT_UNTIL(_ZN4absl7debian35Mutex16AwaitWithTimeoutERKNS0_9ConditionENS0_8DurationE,
+            absl::Duration)
 AWAIT_UNTIL(_ZN4absl7debian35Mutex17AwaitWithDeadlineERKNS0_9ConditionENS0_4TimeE, absl::Time)
 
 extern "C" void __real__ZN4absl7debian35Mutex5AwaitERKNS0_9ConditionE(absl::Mutex*,
-                                                                    const absl::Condition&);
+                                                                      const absl::Condition&);
 extern "C" void __wrap__ZN4absl7debian35Mutex5AwaitERKNS0_9ConditionE(absl::Mutex* mu,
-                                                                    const absl::Condition& c) {
+                                                                      const absl::Condition& c) {
   {
     Released released(mu, 0);
     __real__ZN4absl7debian35Mutex5AwaitERKNS0_9ConditionE(mu, c);
@@ -83,7 +84,7 @@ extern "C" void __wrap__ZN4absl7debian35Mutex5AwaitERKNS0_9ConditionE(absl::Mute
 }
 extern "C" void __real__ZN4absl7debian37CondVar4WaitEPNS0_5MutexE(absl::CondVar*, absl::Mutex*);
 extern "C" void __wrap__ZN4absl7debian37CondVar4WaitEPNS0_5MutexE(absl::CondVar* cv,
-                                                                absl::Mutex* mu) {
+                                                                  absl::Mutex* mu) {
   {
     Released released(mu, 0);
     __real__ZN4absl7debian37CondVar4WaitEPNS0_5MutexE(cv, mu);
