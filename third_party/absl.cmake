@@ -7,6 +7,7 @@ if(NAKADACHI_SANITIZER STREQUAL "thread")
   target_link_libraries(nakadachi_absl_thread_sanitizer PUBLIC absl::synchronization)
   foreach(symbol
       _ZN4absl7debian35Mutex4LockEv
+      _ZN4absl7debian35Mutex7TryLockEv
       _ZN4absl7debian35Mutex6UnlockEv
       _ZN4absl7debian35Mutex10ReaderLockEv
       _ZN4absl7debian35Mutex12ReaderUnlockEv
@@ -14,6 +15,8 @@ if(NAKADACHI_SANITIZER STREQUAL "thread")
       _ZN4absl7debian35Mutex16AwaitWithTimeoutERKNS0_9ConditionENS0_8DurationE
       _ZN4absl7debian35Mutex17AwaitWithDeadlineERKNS0_9ConditionENS0_4TimeE
       _ZN4absl7debian37CondVar4WaitEPNS0_5MutexE
+      _ZN4absl7debian315BlockingCounter14DecrementCountEv
+      _ZN4absl7debian315BlockingCounter4WaitEv
       _ZN4absl7debian312Notification6NotifyEv
       _ZNK4absl7debian312Notification19WaitForNotificationEv
       _ZNK4absl7debian312Notification30WaitForNotificationWithTimeoutENS0_8DurationE)

@@ -3,6 +3,7 @@
 // reported as a race. Linked into ThreadSanitizer builds only, with --wrap for each name below.
 #include <sanitizer/tsan_interface.h>
 
+#include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
@@ -92,12 +93,35 @@ extern "C" void __wrap__ZN4absl7debian37CondVar4WaitEPNS0_5MutexE(absl::CondVar*
   Retaken(mu);
 }
 
+extern "C" bool __real__ZN4absl7debian35Mutex7TryLockEv(absl::Mutex*);
+extern "C" bool __wrap__ZN4absl7debian35Mutex7TryLockEv(absl::Mutex* mu) {
+  constexpr unsigned kTry = __tsan_mutex_linker_init | __tsan_mutex_try_lock;
+  __tsan_mutex_pre_lock(mu, kTry);
+  const bool locked = __real__ZN4absl7debian35Mutex7TryLockEv(mu);
+  __tsan_mutex_post_lock(mu, locked ? kTry : kTry | __tsan_mutex_try_lock_failed, 0);
+  return locked;
+}
+
+// Whoever waits for a BlockingCounter sees what was done before each count.
+#define DECREMENT _ZN4absl7debian315BlockingCounter14DecrementCountEv
+#define COUNTED _ZN4absl7debian315BlockingCounter4WaitEv
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+extern "C" bool JOIN(__real_, DECREMENT)(absl::BlockingCounter*);
+extern "C" bool JOIN(__wrap_, DECREMENT)(absl::BlockingCounter* counter) {
+  __tsan_release(counter);
+  return JOIN(__real_, DECREMENT)(counter);
+}
+extern "C" void JOIN(__real_, COUNTED)(absl::BlockingCounter*);
+extern "C" void JOIN(__wrap_, COUNTED)(absl::BlockingCounter* counter) {
+  JOIN(__real_, COUNTED)(counter);
+  __tsan_acquire(counter);
+}
+
 // A Notification lets those go on who wait for what was done before it.
 #define NOTIFY _ZN4absl7debian312Notification6NotifyEv
 #define WAIT _ZNK4absl7debian312Notification19WaitForNotificationEv
 #define WAIT_FOR _ZNK4absl7debian312Notification30WaitForNotificationWithTimeoutENS0_8DurationE
-#define JOIN_(a, b) a##b
-#define JOIN(a, b) JOIN_(a, b)
 extern "C" void JOIN(__real_, NOTIFY)(absl::Notification*);
 extern "C" void JOIN(__wrap_, NOTIFY)(absl::Notification* notification) {
   __tsan_release(notification);
