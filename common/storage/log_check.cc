@@ -112,14 +112,17 @@ class Log {
   }
 
   // Whether only the length of the faulty record was altered: its checksum does not cover that.
+  // Random bytes have a matching checksum at one of a block's 32 Ki places once in 2^17 times, so
+  // what would follow the record must make sense there as well.
   bool IsWholeAtAnotherLength(size_t fault) const {
     const size_t at = FirstFaultyRecord(fault);
     if (LeftInBlock(at) <= kHeader || IsBlank(at)) return false;
     const uint32_t expected = LittleEndian(bytes_.substr(at, 4));
+    const size_t border = at + LeftInBlock(at);
     uint32_t crc = kCrcStart;
-    for (size_t end = at + 6; end < at + LeftInBlock(at); ++end) {
-      crc = ExtendCrc32c(crc, bytes_[end]);
-      if (MaskCrc32c(crc) == expected) return true;
+    for (size_t end = at + kHeader; end <= border; ++end) {
+      crc = ExtendCrc32c(crc, bytes_[end - 1]);
+      if (MaskCrc32c(crc) == expected && MayEnd(TypeAt(at), end)) return true;
     }
     return false;
   }
@@ -137,6 +140,16 @@ class Log {
     const size_t length = LengthAt(at);
     if (kHeader + length > LeftInBlock(at)) return false;
     return MaskedCrc32c(bytes_.substr(at + 6, 1 + length)) == LittleEndian(bytes_.substr(at, 4));
+  }
+
+  // Whether a record of this type may end here: a commit goes on in the next block, and behind it
+  // there is another or nothing.
+  bool MayEnd(Type type, size_t end) const {
+    if (type == kFirst || type == kMiddle) return end % kBlock == 0;
+    const size_t next = LeftInBlock(end) < kHeader ? end + LeftInBlock(end) : end;
+    if (IsValid(next)) return true;
+    const size_t last = bytes_.find_last_not_of('\0');
+    return last < end && end - last <= kNeverAllZero;
   }
 
   // Looks at every place where a record could stand: behind the faulty one as its length has it,
