@@ -12,7 +12,6 @@
 namespace nakadachi::simulator {
 namespace {
 
-constexpr char kAnyPort[] = "127.0.0.1:0";
 constexpr uint32_t kCandidateSeconds = 3;
 
 void SetRuntime(const std::string& folder, v1::Runtime* runtime) {
@@ -20,11 +19,6 @@ void SetRuntime(const std::string& folder, v1::Runtime* runtime) {
   runtime->set_port_file(absl::StrCat(folder, "/ports.json"));
   runtime->set_clock_offset_file(absl::StrCat(folder, "/clock-offset"));
   runtime->set_key_encryption_key(absl::StrCat(folder, "/key-encryption-key"));
-}
-
-void SetListener(const pki::IssuedFiles& tls, v1::Listener* listener) {
-  listener->set_address(kAnyPort);
-  SetTls(tls, listener->mutable_tls());
 }
 
 uint32_t Seconds(absl::Duration duration) {
@@ -51,8 +45,8 @@ std::unique_ptr<v1::BrokerConfig> MakeBrokerConfig(const std::string& folder,
                                                    const NetworkOptions& options) {
   auto config = std::make_unique<v1::BrokerConfig>();
   SetRuntime(folder, config->mutable_runtime());
-  SetListener(tls, config->mutable_network());
-  SetListener(tls, config->mutable_operator_listener());
+  SetTls(tls, config->mutable_network()->mutable_tls());
+  SetTls(tls, config->mutable_operator_listener()->mutable_tls());
   SetTls(tls, config->mutable_client_tls());
   config->set_network_name("simulated network");
   config->set_signing_key(absl::StrCat(folder, "/broker.keys"));
@@ -73,7 +67,7 @@ std::unique_ptr<v1::JukiConfig> MakeJukiConfig(const std::string& folder,
                                                const std::string& broker_address) {
   auto config = std::make_unique<v1::JukiConfig>();
   SetRuntime(folder, config->mutable_runtime());
-  SetListener(tls, config->mutable_network());
+  SetTls(tls, config->mutable_network()->mutable_tls());
   SetTls(tls, config->mutable_client_tls());
   SetEndpoint(broker_address, pki::BrokerDnsName(), config->mutable_broker());
   return config;
@@ -87,9 +81,9 @@ std::unique_ptr<v1::IntermediateConfig> MakePlatformConfig(const std::string& fo
                                                            const NetworkOptions& options) {
   auto config = std::make_unique<v1::IntermediateConfig>();
   SetRuntime(folder, config->mutable_runtime());
-  SetListener(tls, config->mutable_network());
+  SetTls(tls, config->mutable_network()->mutable_tls());
   SetTls(tls, config->mutable_client_tls());
-  SetListener(terminal_tls, config->mutable_terminal());
+  SetTls(terminal_tls, config->mutable_terminal()->mutable_tls());
   SetEndpoint(broker_address, pki::BrokerDnsName(), config->mutable_broker());
   config->set_broker_vkey(broker_vkey);
   config->set_witness_every_ms(

@@ -1,5 +1,5 @@
 // The configuration files of a simulated network's processes, and the profiles of those who talk
-// to them. All listen on 127.0.0.1, at first on port 0.
+// to them. Where they listen is for the caller to say.
 #ifndef NAKADACHI_TOOLS_SIMULATOR_CONFIGS_H_
 #define NAKADACHI_TOOLS_SIMULATOR_CONFIGS_H_
 

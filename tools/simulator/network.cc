@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/base/check.h"
 #include "common/base/status.h"
 #include "common/crypto/key_file.h"
 #include "common/rpc/config.h"
@@ -14,6 +15,7 @@
 #include "tools/pki/pki.h"
 #include "tools/simulator/configs.h"
 #include "tools/simulator/evidence.h"
+#include "tools/simulator/kept_port.h"
 #include "tools/simulator/ledger_check.h"
 #include "tools/simulator/server_process.h"
 
@@ -34,6 +36,7 @@ constexpr absl::Duration kStopLimit = absl::Seconds(5);
 struct Hosted {
   std::string folder;
   std::unique_ptr<ServerProcess> process;
+  std::vector<KeptPort> kept;  // through stops and crashes, so that members' routes stay right
   std::map<std::string, int> ports;
   absl::Duration skew;  // beside the network's own offset
   std::vector<LocalGovernmentCode> institutions;
@@ -50,6 +53,25 @@ struct Institution {
   std::unique_ptr<client::JukiConnection> juki;
   std::string profile_path;
 };
+
+std::vector<v1::Listener*> Listeners(google::protobuf::Message* config) {
+  if (auto* broker = dynamic_cast<v1::BrokerConfig*>(config)) {
+    return {broker->mutable_network(), broker->mutable_operator_listener()};
+  }
+  if (auto* juki = dynamic_cast<v1::JukiConfig*>(config)) return {juki->mutable_network()};
+  auto* platform = dynamic_cast<v1::IntermediateConfig*>(config);
+  NAKADACHI_CHECK(platform != nullptr);
+  return {platform->mutable_network(), platform->mutable_terminal()};
+}
+
+absl::Status KeepPorts(Hosted& hosted) {
+  for (v1::Listener* listener : Listeners(hosted.config.get())) {
+    NAKADACHI_ASSIGN_OR_RETURN(KeptPort kept, KeptPort::Take());
+    listener->set_address(Loopback(kept.port()));
+    hosted.kept.push_back(std::move(kept));
+  }
+  return absl::OkStatus();
+}
 
 class SimulatedNetwork final : public Network {
  public:
@@ -162,23 +184,11 @@ absl::Status SimulatedNetwork::WriteOffset(const Hosted& hosted) const {
   return WriteClockOffset(absl::StrCat(hosted.folder, "/clock-offset"), offset_ + hosted.skew);
 }
 
-// A server keeps the ports of its first start, so that members' routes stay right.
 absl::Status SimulatedNetwork::StartHosted(Hosted& hosted) {
-  const std::string config_path = absl::StrCat(hosted.folder, "/config.json");
-  NAKADACHI_RETURN_IF_ERROR(WriteConfig(config_path, *hosted.config));
+  if (hosted.kept.empty()) NAKADACHI_RETURN_IF_ERROR(KeepPorts(hosted));
+  NAKADACHI_RETURN_IF_ERROR(
+      WriteConfig(absl::StrCat(hosted.folder, "/config.json"), *hosted.config));
   NAKADACHI_ASSIGN_OR_RETURN(hosted.ports, hosted.process->Start());
-  const auto keep = [&](v1::Listener* listener, const char* name) {
-    listener->set_address(Loopback(hosted.ports[name]));
-  };
-  if (auto* broker = dynamic_cast<v1::BrokerConfig*>(hosted.config.get())) {
-    keep(broker->mutable_network(), "network");
-    keep(broker->mutable_operator_listener(), "operator");
-  } else if (auto* juki = dynamic_cast<v1::JukiConfig*>(hosted.config.get())) {
-    keep(juki->mutable_network(), "network");
-  } else if (auto* platform = dynamic_cast<v1::IntermediateConfig*>(hosted.config.get())) {
-    keep(platform->mutable_network(), "network");
-    keep(platform->mutable_terminal(), "terminal");
-  }
   return absl::OkStatus();
 }
 

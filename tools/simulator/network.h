@@ -6,8 +6,9 @@
 //   (*network)->AddPlatform("072028", {{*code, "会津若松市", "municipality"}});
 //   (*network)->Municipality(*code)->connection().Query(…);
 //
-// Everything listens on 127.0.0.1, port 0, over mutual TLS; a process that is started again keeps
-// its port. Nothing outlives the object: processes are killed and awaited in its destructor.
+// Everything listens on 127.0.0.1 over mutual TLS, at ports that were free; a process that is
+// started again keeps its port. Nothing outlives the object: processes are killed and awaited in
+// its destructor.
 #ifndef NAKADACHI_TOOLS_SIMULATOR_NETWORK_H_
 #define NAKADACHI_TOOLS_SIMULATOR_NETWORK_H_
 

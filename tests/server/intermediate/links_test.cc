@@ -14,6 +14,7 @@
 #include "server/intermediate/grpc_links.h"
 #include "tests/server/intermediate/exchange_fixture.h"
 #include "tests/server/intermediate/test_authority.h"
+#include "tools/simulator/kept_port.h"
 
 namespace nakadachi::intermediate {
 namespace {
@@ -125,8 +126,7 @@ class FakeExchangeService final : public v1::ExchangeService::CallbackService {
 class LinksTest : public testing::Test {
  protected:
   LinksTest() : tls_(authority_.IssueClient({rpc::Role::kIntermediate, {City(kAizu)}, "", ""})) {
-    Serve("127.0.0.1:0");
-    port_ = server_->port();
+    Serve(Address());
     route_.set_address(Address());
     route_.set_tls_name(TestAuthority::kServerName);
   }
@@ -145,7 +145,7 @@ class LinksTest : public testing::Test {
     server_.reset();
     Serve(Address());
   }
-  std::string Address() const { return absl::StrCat("127.0.0.1:", port_); }
+  std::string Address() const { return absl::StrCat("127.0.0.1:", port_->port()); }
   std::unique_ptr<BrokerLink> Broker() const {
     v1::Endpoint endpoint;
     endpoint.set_address(Address());
@@ -168,7 +168,7 @@ class LinksTest : public testing::Test {
   FakePermitService permits_;
   FakeExchangeService exchanges_;
   std::unique_ptr<rpc::Server> server_;
-  int port_ = 0;
+  const absl::StatusOr<simulator::KeptPort> port_ = simulator::KeptPort::Take();
   v1::Route route_;
 };
 
