@@ -15,3 +15,11 @@ target_link_libraries(nakadachi_grpc_runtime INTERFACE
   ${NAKADACHI_GRPCPP_LIBRARY} ${NAKADACHI_GRPCPP_REFLECTION_LIBRARY} ${NAKADACHI_GRPC_LIBRARY}
   ${NAKADACHI_GPR_LIBRARY} protobuf::libprotobuf absl::synchronization absl::strings absl::time
   Threads::Threads)
+
+# ThreadSanitizer builds: Debian's gRPC is not instrumented, so the tool is told of its hand-overs.
+if(NAKADACHI_SANITIZER STREQUAL "thread")
+  add_library(nakadachi_grpc_thread_sanitizer OBJECT ${CMAKE_CURRENT_LIST_DIR}/grpc_thread_sanitizer.cc)
+  target_link_libraries(nakadachi_grpc_thread_sanitizer PRIVATE ${NAKADACHI_GRPC_LIBRARY})
+  target_link_libraries(nakadachi_grpc_runtime INTERFACE
+    $<TARGET_OBJECTS:nakadachi_grpc_thread_sanitizer> ${CMAKE_DL_LIBS})
+endif()
