@@ -2,13 +2,13 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
 #include "common/storage/database.h"
+#include "tests/support/temporary_folder.h"
 
 namespace nakadachi::client {
 namespace {
@@ -17,15 +17,8 @@ namespace fs = std::filesystem;
 
 class PersonsFileTest : public testing::Test {
  protected:
-  PersonsFileTest() {
-    std::string pattern = (fs::temp_directory_path() / "persons-XXXXXX").string();
-    EXPECT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  ~PersonsFileTest() override { fs::remove_all(folder_); }
-
   std::string Content(const char* name) const {
-    std::ifstream file(folder_ + "/" + name, std::ios::binary);
+    std::ifstream file(folder_ / name, std::ios::binary);
     std::ostringstream content;
     content << file.rdbuf();
     return content.str();
@@ -35,21 +28,21 @@ class PersonsFileTest : public testing::Test {
     return Code(byte) + storage::KeyU64(index);
   }
 
-  std::string folder_;
+  TemporaryFolder folder_;
 };
 
 TEST_F(PersonsFileTest, SortsByBytesAndDropsWhatStandsTwice) {
-  PersonsFile file(folder_);
-  EXPECT_FALSE(PersonsFile::Exists(folder_));
+  PersonsFile file(folder_.path());
+  EXPECT_FALSE(PersonsFile::Exists(folder_.path()));
   file.Add(Code(0xf0), 300);
   file.Add(Code(0x01), 256);
   file.Add(Code(0x01), 2);
   ASSERT_TRUE(file.Flush().ok());
-  EXPECT_TRUE(PersonsFile::Exists(folder_));
+  EXPECT_TRUE(PersonsFile::Exists(folder_.path()));
   file.Add(Code(0x01), 256);
   ASSERT_TRUE(file.Merge(1000).ok());
   EXPECT_EQ(Content("persons"), Row(0x01, 2) + Row(0x01, 256) + Row(0xf0, 300));
-  EXPECT_FALSE(fs::exists(folder_ + "/persons.part"));
+  EXPECT_FALSE(fs::exists(folder_ / "persons.part"));
 
   file.Add(Code(0x7f), 999);
   ASSERT_TRUE(file.Merge(1000).ok());
@@ -59,13 +52,13 @@ TEST_F(PersonsFileTest, SortsByBytesAndDropsWhatStandsTwice) {
 // A death in the middle of a write, and of entries that the log then does not have.
 TEST_F(PersonsFileTest, GoesOnBehindADeath) {
   {
-    PersonsFile file(folder_);
+    PersonsFile file(folder_.path());
     file.Add(Code(0x02), 1);
     file.Add(Code(0x03), 7);
     ASSERT_TRUE(file.Flush().ok());
   }
-  std::ofstream(folder_ + "/persons.part", std::ios::binary | std::ios::app) << "torn";
-  PersonsFile file(folder_);
+  std::ofstream(folder_ / "persons.part", std::ios::binary | std::ios::app) << "torn";
+  PersonsFile file(folder_.path());
   ASSERT_TRUE(file.Merge(5).ok());
   EXPECT_EQ(Content("persons"), Row(0x02, 1));
   file.Add(Code(0x03), 7);
@@ -74,14 +67,14 @@ TEST_F(PersonsFileTest, GoesOnBehindADeath) {
 }
 
 TEST_F(PersonsFileTest, IsEmptyWhereNobodyWasAskedAbout) {
-  PersonsFile file(folder_);
+  PersonsFile file(folder_.path());
   ASSERT_TRUE(file.Merge(10).ok());
-  EXPECT_TRUE(fs::exists(folder_ + "/persons"));
+  EXPECT_TRUE(fs::exists(folder_ / "persons"));
   EXPECT_EQ(Content("persons"), "");
 }
 
 TEST_F(PersonsFileTest, TellsWhatCannotBeWritten) {
-  PersonsFile file(folder_ + "/missing");
+  PersonsFile file(folder_ / "missing");
   file.Add(Code(1), 1);
   EXPECT_TRUE(absl::IsUnavailable(file.Flush()));
 }

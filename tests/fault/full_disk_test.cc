@@ -1,11 +1,9 @@
 // A disk without space: what cannot be recorded is refused, nothing is claimed that is not so, and
 // work goes on once there is space again.
 #include <gtest/gtest.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -19,6 +17,7 @@
 #include "common/rpc/status_mapping.h"
 #include "tests/integration/ledgers.h"
 #include "tests/integration/town.h"
+#include "tests/support/small_disk.h"
 #include "tools/simulator/population.h"
 
 namespace nakadachi::integration {
@@ -26,42 +25,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using simulator::Mode;
-
-// A file system of its own for as long as the object lives.
-class SmallDisk {
- public:
-  SmallDisk() {
-    const char* temp = std::getenv("TMPDIR");
-    folder_ = absl::StrCat(temp == nullptr ? "/tmp" : temp, "/nakadachi-disk-XXXXXX");
-    if (mkdtemp(folder_.data()) == nullptr) return;
-    mounted_ = mount("none", folder_.c_str(), "tmpfs", 0, "size=192m,mode=0700") == 0;
-    if (!mounted_) problem_ = std::strerror(errno);
-  }
-  ~SmallDisk() {
-    if (mounted_) umount2(folder_.c_str(), MNT_DETACH);
-    std::error_code ignored;
-    fs::remove(folder_, ignored);
-  }
-  bool mounted() const { return mounted_; }
-  const std::string& problem() const { return problem_; }
-  const std::string& folder() const { return folder_; }
-
-  // Down to the last byte.
-  void Fill() const {
-    for (int i = 0; i < 64 && fs::space(folder_).available > 0; ++i) {
-      std::ofstream file(absl::StrCat(folder_, "/filler"), std::ios::binary | std::ios::app);
-      const std::string block(fs::space(folder_).available > (1 << 20) ? 1 << 20 : 4096, 'f');
-      while (file.write(block.data(), static_cast<std::streamsize>(block.size())) && file.flush()) {
-      }
-    }
-  }
-  void MakeRoom() const { fs::remove(absl::StrCat(folder_, "/filler")); }
-
- private:
-  std::string folder_;
-  std::string problem_;
-  bool mounted_ = false;
-};
 
 bool IsOf(const v1::QueryResponse& answer, const v1::ReplicaSet& set) {
   return answer.sets_size() == 1 && simulator::IsWhatWasRegistered(answer.sets(0), set);
@@ -93,11 +56,11 @@ bool RegisterUntilFull(client::MunicipalConnection& office, const Town& town, si
 }
 
 TEST(FullDiskTest, RefusesNeverLiesRecovers) {
-  const SmallDisk disk;
+  const SmallDisk disk(192);
   if (!disk.mounted()) {
-    GTEST_SKIP() << "a tmpfs cannot be mounted here: " << disk.problem();
+    GTEST_SKIP() << disk.problem();
   }
-  Town town(Mode::kProcesses, nullptr, disk.folder());
+  Town town(Mode::kProcesses, nullptr, disk.path());
   town.AddPlatform("aizu", {kAizu});
   town.AddPlatform("sendai", {kSendai});
   const size_t person = town.AddPerson(kAizu);
@@ -171,7 +134,7 @@ absl::Status MoveData(Town& town, const std::string& process, const SmallDisk& d
   const absl::Status stopped = town.network().Stop(process);
   if (!stopped.ok()) return stopped;
   const std::string data = town.network().DataFolder(process);
-  const std::string there = absl::StrCat(disk.folder(), "/data");
+  const std::string there = absl::StrCat(disk.path(), "/data");
   std::error_code error;
   fs::copy(data, there, fs::copy_options::recursive, error);
   if (!error) fs::remove_all(data, error);
@@ -189,9 +152,9 @@ class OneFullDiskTest : public testing::TestWithParam<OneFullDisk> {};
 
 // The requester has space, who is asked has not.
 TEST_P(OneFullDiskTest, IsToldAtOnceAndFinishesLater) {
-  const SmallDisk disk;
+  const SmallDisk disk(192);
   if (!disk.mounted()) {
-    GTEST_SKIP() << "a tmpfs cannot be mounted here: " << disk.problem();
+    GTEST_SKIP() << disk.problem();
   }
   Town town(Mode::kProcesses);
   town.AddPlatform("aizu", {kAizu});

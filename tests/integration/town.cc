@@ -2,7 +2,6 @@
 #include "tools/simulator/population.h"
 
 #include <cstdlib>
-#include <filesystem>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -19,14 +18,6 @@
 
 namespace nakadachi::integration {
 namespace {
-
-std::string NewFolder(const std::string& below) {
-  const char* temp = std::getenv("TMPDIR");
-  const std::string base = !below.empty() ? below : temp == nullptr ? "/tmp" : temp;
-  std::string pattern = absl::StrCat(base, "/nakadachi-town-XXXXXX");
-  NAKADACHI_CHECK(mkdtemp(pattern.data()) != nullptr);
-  return pattern;
-}
 
 void Must(const absl::Status& status) {
   if (!status.ok()) absl::FPrintF(stderr, "%s\n", status.ToString());
@@ -51,9 +42,9 @@ bool Eventually(const std::function<bool()>& done, absl::Duration limit) {
 
 Town::Town(simulator::Mode mode, const std::function<void(simulator::NetworkOptions&)>& change,
            const std::string& below)
-    : folder_(NewFolder(below)) {
+    : folder_(below) {
   simulator::NetworkOptions options;
-  options.folder = absl::StrCat(folder_, "/network");
+  options.folder = folder_ / "network";
   options.mode = mode;
   options.bin_folder = FromEnvironment("NAKADACHI_BIN_DIR");
   options.permission_list_csv = simulator::kJapanList;
@@ -63,14 +54,10 @@ Town::Town(simulator::Mode mode, const std::function<void(simulator::NetworkOpti
   network_ = *std::move(network);
 }
 
-Town::~Town() {
-  network_.reset();
-  std::error_code ignored;
-  std::filesystem::remove_all(folder_, ignored);
-}
+Town::~Town() { network_.reset(); }
 
 std::string Town::KeyEncryptionKey(const std::string& process) const {
-  return absl::StrCat(folder_, "/network/", process, "/key-encryption-key");
+  return absl::StrCat(folder_ / "network/", process, "/key-encryption-key");
 }
 
 void Town::AddPlatform(const std::string& name, const std::vector<std::string>& codes) {
@@ -152,7 +139,7 @@ std::unique_ptr<client::MunicipalConnection> Town::Connect(
     const std::string& institution, const client::RetryPolicy& policy) const {
   v1::ProfileConfig profile;
   Must(rpc::LoadConfig(network_->ProfilePath(City(institution)), &profile));
-  auto tls = rpc::ReadTls(profile.tls(), folder_);
+  auto tls = rpc::ReadTls(profile.tls(), folder_.path());
   Must(tls.status());
   return client::ConnectMunicipal(
       {profile.intermediate().address(), profile.intermediate().tls_name(), *std::move(tls)},
@@ -181,8 +168,7 @@ bool Town::IsWhatWasRegistered(const v1::QueryResponse& answer, size_t person,
 }
 
 LinkageCode Town::CodeOf(size_t person, const std::string& institution) const {
-  const broker::CodeDeriver deriver(
-      LoadHexSecret(absl::StrCat(folder_, "/network/broker/code-key")).value());
+  const broker::CodeDeriver deriver(LoadHexSecret(folder_ / "network/broker/code-key").value());
   return deriver.CodeFor(deriver.Identify(persons_[person].resident_code), City(institution));
 }
 

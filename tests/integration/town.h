@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "common/base/ids.h"
 #include "tests/integration/needles.h"
+#include "tests/support/temporary_folder.h"
 #include "tools/simulator/network.h"
 
 namespace nakadachi::integration {
@@ -45,7 +46,7 @@ class Town {
   ~Town();
 
   simulator::Network& network() { return *network_; }
-  const std::string& folder() const { return folder_; }
+  const std::string& folder() const { return folder_.path(); }
   std::string KeyEncryptionKey(const std::string& process) const;
 
   // `codes` share a process of that name.
@@ -77,7 +78,7 @@ class Town {
   LinkageCode CodeOf(size_t person, const std::string& institution) const;
 
  private:
-  std::string folder_;
+  const TemporaryFolder folder_;
   std::unique_ptr<simulator::Network> network_;
   std::vector<Person> persons_;
   std::vector<std::string> institutions_;

@@ -11,6 +11,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "tests/support/temporary_folder.h"
+
 namespace nakadachi::bench {
 namespace {
 
@@ -24,19 +26,15 @@ struct Ended {
 class BenchTest : public testing::Test {
  protected:
   void SetUp() override {
-    std::string folder = testing::TempDir() + "bench_XXXXXX";
-    ASSERT_NE(::mkdtemp(folder.data()), nullptr);
-    folder_ = folder;
     const char* bin = std::getenv("NAKADACHI_BIN_DIR");
     ASSERT_NE(bin, nullptr);
     program_ = std::string(bin) + "/nakadachi-bench";
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   Ended Run(const std::string& arguments) const {
     Ended ended;
     const std::string command =
-        program_ + " " + arguments + " --folder " + folder_ + " 2>" + folder_ + "/progress";
+        program_ + " " + arguments + " --folder " + folder_.path() + " 2>" + folder_ / "progress";
     FILE* pipe = ::popen(command.c_str(), "r");
     if (pipe == nullptr) return ended;
     std::array<char, 4096> buffer{};
@@ -50,11 +48,11 @@ class BenchTest : public testing::Test {
   }
 
   std::string Progress() const {
-    std::ifstream file(folder_ + "/progress");
+    std::ifstream file(folder_ / "progress");
     return {std::istreambuf_iterator<char>(file), {}};
   }
 
-  std::string folder_;
+  TemporaryFolder folder_;
   std::string program_;
 };
 
@@ -94,7 +92,7 @@ TEST_F(BenchTest, FindsEveryFigureAndRatio) {
   EXPECT_LE(json["figures"]["lone_p50_us"], json["figures"]["lone_p99_us"]);
   EXPECT_TRUE(json["quick"].get<bool>());
   // Nothing is left behind but what the shell wrote.
-  for (const auto& entry : fs::directory_iterator(folder_)) {
+  for (const auto& entry : fs::directory_iterator(folder_.path())) {
     EXPECT_EQ(entry.path().filename(), "progress");
   }
 }

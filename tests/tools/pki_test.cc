@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 
@@ -11,6 +10,7 @@
 #include "common/crypto/private_file.h"
 #include "common/crypto/x509.h"
 #include "common/ledger/checkpoint.h"
+#include "tests/support/temporary_folder.h"
 
 namespace nakadachi::pki {
 namespace {
@@ -19,18 +19,10 @@ const absl::Time kNow = absl::FromUnixSeconds(1711929600);  // 2024-04-01
 
 class PkiTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string folder = testing::TempDir() + "pki_XXXXXX";
-    ASSERT_NE(::mkdtemp(folder.data()), nullptr);
-    folder_ = folder;
-    pki_ = folder_ + "/made/pki";
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   IssueRequest Request(Trust trust = Trust::kNetwork) const {
     IssueRequest request;
     request.trust = trust;
-    request.output = folder_ + "/platform/tls/network";
+    request.output = folder_ / "platform/tls/network";
     request.uris = {"nakadachi:role:intermediate", "nakadachi:institution:072028"};
     request.dns_names = {IntermediateDnsName(*LocalGovernmentCode::Parse("072028"))};
     request.now = kNow;
@@ -42,8 +34,8 @@ class PkiTest : public testing::Test {
     return info.st_mode & 07777;
   }
 
-  std::string folder_;
-  std::string pki_;
+  const TemporaryFolder folder_;
+  const std::string pki_ = folder_ / "made/pki";
 };
 
 TEST_F(PkiTest, RootsAreSeparate) {
@@ -51,7 +43,7 @@ TEST_F(PkiTest, RootsAreSeparate) {
   const Trust trusts[] = {Trust::kNetwork, Trust::kTerminal, Trust::kVenue};
   for (const Trust trust : trusts) {
     IssueRequest request = Request(trust);
-    request.output = folder_ + "/" + std::string(TrustName(trust));
+    request.output = folder_ / "" + std::string(TrustName(trust));
     const auto files = Issue(pki_, request);
     ASSERT_TRUE(files.ok()) << files.status();
     EXPECT_EQ(files->trust_root, RootCertificatePath(pki_, trust));
@@ -69,8 +61,8 @@ TEST_F(PkiTest, ACertificateSaysWhatWasAskedFor) {
   ASSERT_TRUE(Init(pki_, kNow).ok());
   const auto files = Issue(pki_, Request());
   ASSERT_TRUE(files.ok()) << files.status();
-  EXPECT_EQ(files->certificate, folder_ + "/platform/tls/network.pem");
-  EXPECT_EQ(files->private_key, folder_ + "/platform/tls/network.key");
+  EXPECT_EQ(files->certificate, folder_ / "platform/tls/network.pem");
+  EXPECT_EQ(files->private_key, folder_ / "platform/tls/network.key");
   const auto info =
       VerifyLeaf(*ReadPublicFile(files->trust_root), *ReadPublicFile(files->certificate), kNow);
   ASSERT_TRUE(info.ok()) << info.status();
@@ -109,7 +101,7 @@ TEST_F(PkiTest, TheRootMustOutliveALeaf) {
   const auto files = Issue(pki_, request);
   EXPECT_EQ(GetFieldRule(files.status()).field, "lifetime");
   EXPECT_EQ(GetFieldRule(files.status()).rule, "validity");
-  EXPECT_FALSE(std::filesystem::exists(folder_ + "/platform"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "platform"));
 }
 
 TEST_F(PkiTest, BadNamesLeaveNoFiles) {
@@ -117,7 +109,7 @@ TEST_F(PkiTest, BadNamesLeaveNoFiles) {
   IssueRequest request = Request();
   request.dns_names = {"not a name"};
   EXPECT_EQ(GetFieldRule(Issue(pki_, request).status()).field, "dns_names[0]");
-  EXPECT_FALSE(std::filesystem::exists(folder_ + "/platform"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "platform"));
 }
 
 TEST_F(PkiTest, ARootKeyThatOthersMayReadIsRefused) {
@@ -133,7 +125,7 @@ TEST_F(PkiTest, WithoutRootsNothingIsIssued) {
 TEST_F(PkiTest, KeysCarryTheNameOfTheLedger) {
   const Author authors[] = {Author::Broker(), Author::Of(*LocalGovernmentCode::Parse("072028"))};
   for (const Author& author : authors) {
-    const std::string path = folder_ + "/keys/" + author.ToString();
+    const std::string path = folder_ / "keys/" + author.ToString();
     const auto made = MakeKeys(path, author);
     ASSERT_TRUE(made.ok()) << made.status();
     EXPECT_EQ(made->vkey, ledger::VerifierKey(ledger::Origin(author), made->signing));
@@ -144,7 +136,7 @@ TEST_F(PkiTest, KeysCarryTheNameOfTheLedger) {
 }
 
 TEST_F(PkiTest, SecretsAreThirtyTwoBytes) {
-  const std::string path = folder_ + "/secrets/a";
+  const std::string path = folder_ / "secrets/a";
   ASSERT_TRUE(MakeSecret(path).ok());
   EXPECT_EQ(LoadHexSecret(path)->size(), 32u);
   EXPECT_EQ(MakeSecret(path).code(), absl::StatusCode::kAlreadyExists);

@@ -3,10 +3,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
-#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -18,11 +16,11 @@
 #include "common/base/csv.h"
 #include "common/base/status.h"
 #include "tests/client/cli/fake_municipal.h"
+#include "tests/support/temporary_folder.h"
 
 namespace nakadachi::cli {
 namespace {
 
-namespace fs = std::filesystem;
 using client::FakeMunicipal;
 
 BatchSettings Settings() {
@@ -121,10 +119,7 @@ TEST(BatchInputTest, IdsAreDerivedAsDocumented) {
 class BatchTest : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "batch-XXXXXX").string();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-    path_ = absl::StrCat(folder_, "/out.", GetParam());
+    path_ = absl::StrCat(folder_ / "out.", GetParam());
     std::string csv = "addressee_number\n";
     for (int i = 1; i <= kQuestions; ++i) absl::StrAppend(&csv, i, "\n");
     questions_ = Read(csv).value();
@@ -132,7 +127,6 @@ class BatchTest : public testing::TestWithParam<const char*> {
       return FakeMunicipal::Reply{AnswerTo(request), false, {}};
     };
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   // By the person's number: every fifth is not held, others have one to four records.
   static v1::QueryResponse AnswerTo(const v1::QueryRequest& request) {
@@ -208,7 +202,7 @@ class BatchTest : public testing::TestWithParam<const char*> {
   }
 
   static constexpr int kQuestions = 150;
-  std::string folder_;
+  TemporaryFolder folder_;
   std::string path_;
   std::vector<v1::QueryRequest> questions_;
   FakeMunicipal fake_;
@@ -344,7 +338,7 @@ TEST_P(BatchTest, OneRunAtATime) {
 }
 
 TEST_P(BatchTest, AFolderThatIsNotThereIsSaidToBeMissing) {
-  path_ = absl::StrCat(folder_, "/none/out.", GetParam());
+  path_ = absl::StrCat(folder_ / "none/out.", GetParam());
   BatchAccount account;
   EXPECT_EQ(GetFieldRule(Run(&account)).rule, "io");
 }

@@ -2,18 +2,17 @@
 // exports through kill -9, bundles, a person's own records.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
-#include "common/base/check.h"
 #include "common/evidence/log_reader.h"
 #include "common/evidence/manifest.h"
 #include "nakadachi/v1/statement.pb.h"
 #include "tests/client/cli/command_line.h"
+#include "tests/support/temporary_folder.h"
 #include "tools/simulator/built_in.h"
 #include "tools/simulator/network.h"
 
@@ -37,11 +36,9 @@ std::string NumberAtAizu(int person) { return absl::StrCat(100'000 + person); }
 class EvidenceCommandTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    std::string pattern = (fs::temp_directory_path() / "nakadachi-evidence-XXXXXX").string();
-    NAKADACHI_CHECK(mkdtemp(pattern.data()) != nullptr);
-    folder_ = new std::string(pattern);
+    folder_ = new TemporaryFolder;
     simulator::NetworkOptions options;
-    options.folder = *folder_ + "/network";
+    options.folder = *folder_ / "network";
     options.mode = simulator::Mode::kProcesses;
     options.bin_folder = BinFolder();
     options.permission_list_csv = std::string(simulator::kJapanList);
@@ -70,17 +67,16 @@ class EvidenceCommandTest : public testing::Test {
   }
   static void TearDownTestSuite() {
     delete network_;
-    fs::remove_all(*folder_);
     delete folder_;
   }
 
-  static std::string Path(const std::string& name) { return absl::StrCat(*folder_, "/", name); }
+  static std::string Path(const std::string& name) { return *folder_ / name; }
   static std::string Office(const std::string& code) {
     return network_->ProfilePath(LocalGovernmentCode::Parse(code).value());
   }
   static Finished Run(const std::vector<std::string>& words, const std::string& profile = "",
                       const std::string& input = "") {
-    return Running(*folder_, With(profile, words), input).Wait();
+    return Running(folder_->path(), With(profile, words), input).Wait();
   }
   static std::vector<std::string> With(const std::string& profile, std::vector<std::string> words) {
     if (!profile.empty()) words.insert(words.begin(), {"--profile", profile});
@@ -130,10 +126,10 @@ class EvidenceCommandTest : public testing::Test {
     return counts;
   }
 
-  static std::string* folder_;
+  static TemporaryFolder* folder_;
   static simulator::Network* network_;
 };
-std::string* EvidenceCommandTest::folder_ = nullptr;
+TemporaryFolder* EvidenceCommandTest::folder_ = nullptr;
 simulator::Network* EvidenceCommandTest::network_ = nullptr;
 
 TEST_F(EvidenceCommandTest, AnExportThatIsKilledGoesOnAndIsRecordedOnce) {
@@ -143,7 +139,8 @@ TEST_F(EvidenceCommandTest, AnExportThatIsKilledGoesOnAndIsRecordedOnce) {
   for (int attempt = 0; attempt < 20 && !in_the_middle; ++attempt) {
     root = Path(absl::StrCat("killed-", attempt));
     const std::string pending = root + "/" + kAizu + "/inspection";
-    Running run(*folder_, With(network_->InspectorProfilePath(), {"evidence", "export", root}));
+    Running run(folder_->path(),
+                With(network_->InspectorProfilePath(), {"evidence", "export", root}));
     ASSERT_TRUE(Eventually(
         [&] { return fs::exists(pending) || fs::exists(root + "/" + kAizu + "/checkpoint"); }));
     in_the_middle = run.Kill() && fs::exists(pending);

@@ -2,7 +2,6 @@
 // reviews and verified ledgers, through a kill -9 in the middle of a batch.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -13,8 +12,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
-#include "common/base/check.h"
 #include "tests/client/cli/command_line.h"
+#include "tests/support/temporary_folder.h"
 #include "tools/simulator/built_in.h"
 #include "tools/simulator/network.h"
 
@@ -43,11 +42,9 @@ std::string NumberAtFukushima(int person) { return absl::StrCat(500'000 + person
 class NakadachiTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    std::string pattern = (fs::temp_directory_path() / "nakadachi-cli-XXXXXX").string();
-    NAKADACHI_CHECK(mkdtemp(pattern.data()) != nullptr);
-    folder_ = new std::string(pattern);
+    folder_ = new TemporaryFolder;
     simulator::NetworkOptions options;
-    options.folder = *folder_ + "/network";
+    options.folder = *folder_ / "network";
     options.mode = simulator::Mode::kProcesses;
     options.bin_folder = BinFolder();
     options.permission_list_csv = std::string(simulator::kJapanList);
@@ -65,7 +62,6 @@ class NakadachiTest : public testing::Test {
   }
   static void TearDownTestSuite() {
     delete network_;
-    fs::remove_all(*folder_);
     delete folder_;
   }
 
@@ -110,7 +106,7 @@ class NakadachiTest : public testing::Test {
     EXPECT_EQ(Json::parse(run.out)["stored"], kWithRecords);
   }
 
-  static std::string Path(const std::string& name) { return absl::StrCat(*folder_, "/", name); }
+  static std::string Path(const std::string& name) { return *folder_ / name; }
   static std::string Office(const std::string& code) {
     return network_->ProfilePath(LocalGovernmentCode::Parse(code).value());
   }
@@ -125,7 +121,7 @@ class NakadachiTest : public testing::Test {
   }
   static Finished Run(const std::string& profile, const std::vector<std::string>& words,
                       const std::string& input = "") {
-    return Running(*folder_, With(profile, words), input).Wait();
+    return Running(folder_->path(), With(profile, words), input).Wait();
   }
   static Finished Ask(int person, const std::vector<std::string>& more = {}) {
     std::vector<std::string> words = {"query", NumberAtAizu(person), "--provider", kFukushima};
@@ -136,10 +132,10 @@ class NakadachiTest : public testing::Test {
     return Json::parse(Run(profile, {"status", "--json"}).out);
   }
 
-  static std::string* folder_;
+  static TemporaryFolder* folder_;
   static simulator::Network* network_;
 };
-std::string* NakadachiTest::folder_ = nullptr;
+TemporaryFolder* NakadachiTest::folder_ = nullptr;
 simulator::Network* NakadachiTest::network_ = nullptr;
 
 // ---- persons and replicas
@@ -257,7 +253,7 @@ TEST_F(NakadachiTest, ABatchThatIsKilledGoesOnAndAsksNothingTwice) {
       "query",      "--batch",  Path("batch.csv"), "--out", Path("answers.csv"),
       "--provider", kFukushima, "--in-flight",     "2",     "--json"};
   {
-    Running batch(*folder_, With(Staff(kAizu), words));
+    Running batch(folder_->path(), With(Staff(kAizu), words));
     ASSERT_TRUE(Eventually([] { return ReadFile(Path("answers.csv")).size() > 20'000; }));
     ASSERT_TRUE(batch.Kill()) << "the batch was over too soon";
   }

@@ -3,29 +3,22 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
-#include <filesystem>
 #include <fstream>
 
 #include "common/base/status.h"
+#include "tests/support/temporary_folder.h"
 
 namespace nakadachi::cli {
 namespace {
 
 class ProfileTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = (std::filesystem::temp_directory_path() / "profile-XXXXXX").string();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   absl::StatusOr<Profile> LoadText(const std::string& json) {
-    const std::string path = folder_ + "/profile.json";
+    const std::string path = folder_ / "profile.json";
     std::ofstream(path) << json;
     return Profile::Load(path, absl::Seconds(1));
   }
-  std::string folder_;
+  TemporaryFolder folder_;
 };
 
 TEST_F(ProfileTest, WhatACommandNeedsAndDoesNotFindIsNamed) {
@@ -55,13 +48,13 @@ TEST_F(ProfileTest, FilesAreRelativeToTheProfile) {
   EXPECT_EQ(profile->OwnInstitution(), "072028");
   const absl::Status status = profile->Intermediate().status();
   EXPECT_EQ(GetFieldRule(status).rule, "missing");
-  EXPECT_EQ(GetFieldRule(status).field, folder_ + "/a.pem");
+  EXPECT_EQ(GetFieldRule(status).field, folder_ / "a.pem");
 }
 
 TEST_F(ProfileTest, AFileThatIsNoneIsAnError) {
   EXPECT_EQ(GetFieldRule(LoadText("{").status()).rule, "json");
   EXPECT_EQ(GetFieldRule(LoadText(R"({"munic": "1"})").status()).rule, "unknown-field");
-  EXPECT_EQ(GetFieldRule(Profile::Load(folder_ + "/none", absl::Seconds(1)).status()).rule,
+  EXPECT_EQ(GetFieldRule(Profile::Load(folder_ / "none", absl::Seconds(1)).status()).rule,
             "missing");
 }
 

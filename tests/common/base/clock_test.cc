@@ -1,26 +1,18 @@
 #include "common/base/clock.h"
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <thread>
 
 #include "gtest/gtest.h"
+#include "tests/support/temporary_folder.h"
 
 namespace nakadachi {
 namespace {
 
 class OffsetClockTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = std::filesystem::temp_directory_path() / "clock_test_XXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-    path_ = (folder_ / "offset").string();
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   // True where the clock reads the system's time plus `offset`.
   static bool Shows(const Clock& clock, absl::Duration offset) {
     const absl::Time before = absl::Now();
@@ -29,8 +21,8 @@ class OffsetClockTest : public testing::Test {
     return before + offset <= shown && shown <= after + offset;
   }
 
-  std::filesystem::path folder_;
-  std::string path_;
+  const TemporaryFolder folder_;
+  const std::string path_ = folder_ / "offset";
 };
 
 TEST(SystemClockTest, ShowsTheSystemsTime) {
@@ -103,10 +95,9 @@ TEST_F(OffsetClockTest, ShortFileIsGrown) {
 }
 
 TEST_F(OffsetClockTest, UnusablePathIsAnError) {
-  EXPECT_EQ(OpenOffsetClock((folder_ / "none" / "offset").string()).status().code(),
-            absl::StatusCode::kNotFound);
-  EXPECT_FALSE(OpenOffsetClock(folder_.string()).ok());
-  EXPECT_FALSE(WriteClockOffset(folder_.string(), absl::Seconds(1)).ok());
+  EXPECT_EQ(OpenOffsetClock(folder_ / "none/offset").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_FALSE(OpenOffsetClock(folder_.path()).ok());
+  EXPECT_FALSE(WriteClockOffset(folder_.path(), absl::Seconds(1)).ok());
 }
 
 }  // namespace

@@ -2,10 +2,8 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <atomic>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -14,6 +12,7 @@
 #include <vector>
 
 #include "common/base/status.h"
+#include "tests/support/temporary_folder.h"
 
 namespace nakadachi {
 namespace {
@@ -22,14 +21,7 @@ constexpr char kName[] = "nakadachi/072028/statements";
 
 class KeyFileTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string folder = testing::TempDir() + "key_file_XXXXXX";
-    ASSERT_NE(::mkdtemp(folder.data()), nullptr);
-    folder_ = folder;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  std::string Path(const std::string& name) const { return folder_ + "/" + name; }
+  std::string Path(const std::string& name) const { return folder_ / name; }
   static std::string Content(const std::string& path) {
     std::ostringstream out;
     out << std::ifstream(path).rdbuf();
@@ -45,10 +37,11 @@ class KeyFileTest : public testing::Test {
     return info.st_mode & 07777;
   }
   size_t FilesInFolder() const {
-    return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(folder_), {}));
+    return static_cast<size_t>(
+        std::distance(std::filesystem::directory_iterator(folder_.path()), {}));
   }
 
-  std::string folder_;
+  TemporaryFolder folder_;
 };
 
 template <typename T>
@@ -275,7 +268,8 @@ TEST_F(KeyFileTest, EveryTruncationIsRefused) {
 TEST_F(KeyFileTest, OtherThingsThanFiles) {
   ExpectError(LoadMemberKeys(Path("none")), absl::StatusCode::kNotFound, "missing", Path("none"));
   ExpectError(LoadHexSecret(Path("none")), absl::StatusCode::kNotFound, "missing", Path("none"));
-  ExpectError(LoadHexSecret(folder_), absl::StatusCode::kFailedPrecondition, "regular", folder_);
+  ExpectError(LoadHexSecret(folder_.path()), absl::StatusCode::kFailedPrecondition, "regular",
+              folder_.path());
   ASSERT_EQ(::mkfifo(Path("fifo").c_str(), 0600), 0);
   ExpectError(LoadHexSecret(Path("fifo")), absl::StatusCode::kFailedPrecondition, "regular",
               Path("fifo"));

@@ -15,7 +15,7 @@ class BundleTest : public ::testing::Test {
     return bundle.value_or("");
   }
 
-  TempFolder temp_;
+  TemporaryFolder temp_;
   TestNetwork network_;
 };
 
@@ -116,7 +116,7 @@ TEST_F(BundleTest, WhatTheExportDoesNotHold) {
 }
 
 TEST(Manifests, ReadBack) {
-  TempFolder temp;
+  TemporaryFolder temp;
   Manifest manifest;
   manifest.network = "試験";
   manifest.logs = {Author::Broker(), Aizu()};
@@ -162,7 +162,7 @@ TEST(Manifests, SayWhatIsWrong) {
 }
 
 TEST(Reader, NamesFileAndByte) {
-  TempFolder temp;
+  TemporaryFolder temp;
   TestLog log(Aizu());
   log.AddOperations(300);
   const std::string folder = temp.path() + "/072028";

@@ -4,10 +4,8 @@
 #define NAKADACHI_TESTS_COMMON_EVIDENCE_EVIDENCE_FIXTURE_H_
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -30,6 +28,8 @@
 #include "common/ledger/tree_edge.h"
 #include "common/merkle/merkle.h"
 #include "nakadachi/v1/statement.pb.h"
+#include "tests/common/evidence/hasty_disk.h"
+#include "tests/support/temporary_folder.h"
 
 namespace nakadachi::evidence {
 
@@ -44,22 +44,6 @@ class SeededRandom final : public Random {
 
  private:
   std::mt19937_64 engine_;
-};
-
-class TempFolder {
- public:
-  TempFolder() {
-    const char* const base = std::getenv("TMPDIR");
-    path_ = absl::StrCat(base != nullptr ? base : "/tmp", "/evidence.XXXXXX");
-    EXPECT_NE(::mkdtemp(path_.data()), nullptr);
-  }
-  ~TempFolder() { std::filesystem::remove_all(path_); }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
 };
 
 inline std::string ReadAll(const std::string& path) {
@@ -87,22 +71,6 @@ inline std::map<std::string, std::string> FilesOf(const std::string& folder) {
 }
 
 inline std::string Rule(const absl::Status& status) { return GetFieldRule(status).rule; }
-
-// Syncs nothing: tests do not survive a loss of power.
-class HastyDisk final : public Disk {
- public:
-  absl::Status Write(const std::string& path, absl::string_view content) override {
-    return disk_->Write(path, content);
-  }
-  absl::Status WriteDurably(const std::string& path, absl::string_view content) override {
-    return disk_->Write(path, content);
-  }
-  absl::Status Sync() override { return absl::OkStatus(); }
-  absl::Status Remove(const std::string& path) override { return disk_->Remove(path); }
-
- private:
-  std::unique_ptr<Disk> disk_ = Disk::Open();
-};
 
 struct TestEntry {
   Hash commitment{};

@@ -55,7 +55,7 @@ class LogWriterTest : public ::testing::Test {
     return names;
   }
 
-  TempFolder temp_;
+  TemporaryFolder temp_;
   const std::string folder_ = temp_.path() + "/072028";
   TestLog log_{Aizu()};
 };

@@ -3,8 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <thread>
 
@@ -14,6 +12,7 @@
 #include "common/ledger/commitment.h"
 #include "common/rpc/channel.h"
 #include "common/storage/database.h"
+#include "tests/support/temporary_folder.h"
 
 namespace nakadachi::inspection {
 namespace {
@@ -28,23 +27,17 @@ enum Family : int { kMeta, kCommitments, kStatements, kTiles };
 class InspectionDeskTest : public ::testing::Test {
  protected:
   InspectionDeskTest() : clock_(absl::FromUnixMillis(kStart)) {
-    const char* temp = std::getenv("TMPDIR");
-    folder_ = absl::StrCat(temp == nullptr ? "/tmp" : temp, "/inspection-XXXXXX");
-    EXPECT_NE(mkdtemp(folder_.data()), nullptr);
     Open();
     inspector_.role = rpc::Role::kInspector;
     inspector_.staff_pseudonym = "i-3";
     inspector_.inspection.all = true;
     inspector_.inspection.statements = true;
   }
-  ~InspectionDeskTest() override {
-    Close();
-    std::filesystem::remove_all(folder_);
-  }
+  ~InspectionDeskTest() override { Close(); }
 
   void Open() {
     storage::OpenOptions open;
-    open.path = folder_ + "/data";
+    open.path = folder_ / "data";
     open.owner = "072028";
     open.families = {{"meta", storage::Form::kSealed},
                      {"commitments", storage::Form::kPlain},
@@ -113,7 +106,7 @@ class InspectionDeskTest : public ::testing::Test {
   }
   std::string RuleOf(const absl::Status& status) { return GetFieldRule(status).rule; }
 
-  std::string folder_;
+  TemporaryFolder folder_;
   ManualClock clock_;
   const std::unique_ptr<storage::KeyProvider> key_provider_ =
       storage::MakeMemoryKeyProvider(Secret::Generate(SystemRandom(), 32));

@@ -1,9 +1,7 @@
 // The ledger's store on a sealed database, alone and under a ledger.
-#include <stdlib.h>
-
-#include <filesystem>
 
 #include "ledger_fixture.h"
+#include "tests/support/temporary_folder.h"
 
 namespace nakadachi::ledger {
 namespace {
@@ -13,24 +11,17 @@ constexpr int kMeta = 3;
 
 class RocksLedgerStoreTest : public testing::Test {
  protected:
-  RocksLedgerStoreTest() {
-    const char* base = ::getenv("TMPDIR");
-    folder_ = std::string(base != nullptr ? base : "/tmp") + "/nakadachi-ledger-XXXXXX";
-    EXPECT_NE(::mkdtemp(folder_.data()), nullptr);
-    Reopen();
-  }
+  RocksLedgerStoreTest() { Reopen(); }
   ~RocksLedgerStoreTest() override {
     store_.reset();
     database_.reset();
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
   }
 
   void Reopen() {
     store_.reset();
     database_.reset();
     storage::OpenOptions options;
-    options.path = folder_ + "/db";
+    options.path = folder_ / "db";
     options.owner = "072028";
     options.families = {{"commitments", storage::Form::kPlain},
                         {"statements", storage::Form::kSealed},
@@ -67,7 +58,7 @@ class RocksLedgerStoreTest : public testing::Test {
     ASSERT_TRUE(database_->Commit(std::move(batch)).ok());
   }
 
-  std::string folder_;
+  TemporaryFolder folder_;
   const std::shared_ptr<storage::Environment> environment_ = storage::Environment::Create(32 << 20);
   const std::unique_ptr<storage::KeyProvider> key_provider_ =
       storage::MakeMemoryKeyProvider(Secret::Generate(SystemRandom(), 32));

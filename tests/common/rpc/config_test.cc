@@ -1,7 +1,6 @@
 #include "common/rpc/config.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
@@ -9,6 +8,7 @@
 #include "common/base/status.h"
 #include "common/rpc/channel.h"
 #include "nakadachi/v1/config.pb.h"
+#include "tests/support/temporary_folder.h"
 
 namespace nakadachi::rpc {
 namespace {
@@ -17,19 +17,13 @@ namespace fs = std::filesystem;
 
 class ConfigTest : public testing::Test {
  protected:
-  ConfigTest() {
-    std::string pattern = (fs::temp_directory_path() / "rpc_config_XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
-  }
-  ~ConfigTest() override { fs::remove_all(folder_); }
-
   std::string Write(const std::string& name, const std::string& text) const {
-    const std::string path = folder_ + "/" + name;
+    const std::string path = folder_ / name;
     std::ofstream(path) << text;
     return path;
   }
 
-  std::string folder_;
+  TemporaryFolder folder_;
 };
 
 TEST_F(ConfigTest, ReadsBothSpellingsOfFieldNames) {
@@ -47,18 +41,18 @@ TEST_F(ConfigTest, ReadsBothSpellingsOfFieldNames) {
 TEST_F(ConfigTest, TheClockIsGivenOrConfiguredOrTheSystems) {
   std::unique_ptr<Clock> own;
   v1::Runtime runtime;
-  EXPECT_EQ(ChooseClock(nullptr, runtime, folder_, &own).value(), &SystemClock());
+  EXPECT_EQ(ChooseClock(nullptr, runtime, folder_.path(), &own).value(), &SystemClock());
   runtime.set_clock_offset_file("offset");
   ManualClock given(absl::UnixEpoch());
-  EXPECT_EQ(ChooseClock(&given, runtime, folder_, &own).value(), &given);
+  EXPECT_EQ(ChooseClock(&given, runtime, folder_.path(), &own).value(), &given);
   EXPECT_EQ(own, nullptr);
 
-  Clock* const configured = ChooseClock(nullptr, runtime, folder_, &own).value();
+  Clock* const configured = ChooseClock(nullptr, runtime, folder_.path(), &own).value();
   EXPECT_EQ(configured, own.get());
-  ASSERT_TRUE(WriteClockOffset(folder_ + "/offset", absl::Hours(24)).ok());
+  ASSERT_TRUE(WriteClockOffset(folder_ / "offset", absl::Hours(24)).ok());
   EXPECT_GT(configured->Now(), SystemClock().Now() + absl::Hours(23));
   runtime.set_clock_offset_file("no/such/folder");
-  EXPECT_FALSE(ChooseClock(nullptr, runtime, folder_, &own).ok());
+  EXPECT_FALSE(ChooseClock(nullptr, runtime, folder_.path(), &own).ok());
 }
 
 TEST_F(ConfigTest, ErrorsNameFileAndField) {
@@ -83,8 +77,8 @@ TEST_F(ConfigTest, ErrorsNameFileAndField) {
     EXPECT_EQ(GetFieldRule(status).rule, c.rule) << c.text;
   }
   v1::BrokerConfig config;
-  EXPECT_TRUE(absl::IsNotFound(LoadConfig(folder_ + "/none.json", &config)));
-  EXPECT_FALSE(LoadConfig(folder_, &config).ok());
+  EXPECT_TRUE(absl::IsNotFound(LoadConfig(folder_ / "none.json", &config)));
+  EXPECT_FALSE(LoadConfig(folder_.path(), &config).ok());
 }
 
 TEST(Paths, AreResolvedAgainstTheFileTheyStandIn) {
@@ -99,7 +93,7 @@ TEST(Paths, AreResolvedAgainstTheFileTheyStandIn) {
 }
 
 TEST_F(ConfigTest, PortFileIsReplacedWhole) {
-  const std::string path = folder_ + "/ports.json";
+  const std::string path = folder_ / "ports.json";
   EXPECT_TRUE(absl::IsNotFound(ReadPortFile(path).status()));
   for (int port : {1, 50051, 65535}) {
     const std::map<std::string, int> ports = {{"network", port}, {"operator", 8080}};
@@ -108,7 +102,7 @@ TEST_F(ConfigTest, PortFileIsReplacedWhole) {
     ASSERT_TRUE(read.ok()) << read.status();
     EXPECT_EQ(*read, ports);
   }
-  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()), 1);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path()), fs::directory_iterator()), 1);
 }
 
 TEST_F(ConfigTest, PortFileWithoutPortsIsRefused) {
@@ -129,24 +123,24 @@ TEST_F(ConfigTest, TlsFilesAreReadAndPrivateOnesKeptPrivate) {
   files.set_certificate("leaf.pem");
   files.set_private_key("leaf.key");
   files.set_trust_root("root.pem");
-  EXPECT_TRUE(absl::IsNotFound(ReadTls(files, folder_).status()));
+  EXPECT_TRUE(absl::IsNotFound(ReadTls(files, folder_.path()).status()));
   Write("leaf.pem", "-----BEGIN CERTIFICATE-----\nleaf\n");
   Write("root.pem", "-----BEGIN CERTIFICATE-----\nroot\n");
   const std::string key = Write("leaf.key", "-----BEGIN PRIVATE KEY-----\nkey\n");
   fs::permissions(key, fs::perms::owner_read | fs::perms::owner_write);
-  const auto tls = ReadTls(files, folder_);
+  const auto tls = ReadTls(files, folder_.path());
   ASSERT_TRUE(tls.ok()) << tls.status();
   EXPECT_EQ(tls->trust_root, "-----BEGIN CERTIFICATE-----\nroot\n");
   EXPECT_EQ(tls->private_key, "-----BEGIN PRIVATE KEY-----\nkey\n");
 
   fs::permissions(key, fs::perms::others_read, fs::perm_options::add);
-  const absl::Status open = ReadTls(files, folder_).status();
+  const absl::Status open = ReadTls(files, folder_.path()).status();
   EXPECT_TRUE(absl::IsFailedPrecondition(open));
   EXPECT_EQ(GetFieldRule(open).rule, "mode");
   fs::permissions(key, fs::perms::others_read, fs::perm_options::remove);
 
   Write("root.pem", "");
-  EXPECT_EQ(GetFieldRule(ReadTls(files, folder_).status()).rule, "pem");
+  EXPECT_EQ(GetFieldRule(ReadTls(files, folder_.path()).status()).rule, "pem");
 }
 
 }  // namespace

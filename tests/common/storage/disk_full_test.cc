@@ -1,13 +1,12 @@
 // A full disk refuses, never lies, and is taken up again when there is space.
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <thread>
 
 #include "storage_fixture.h"
+#include "tests/support/small_disk.h"
 
 namespace nakadachi::storage {
 namespace {
@@ -27,24 +26,6 @@ class FileSizeLimit {
 
  private:
   rlimit before_{};
-};
-
-class SmallDisk {
- public:
-  explicit SmallDisk(std::string path) : path_(std::move(path)) {
-    std::filesystem::create_directories(path_);
-    is_mounted_ = ::mount("none", path_.c_str(), "tmpfs", 0, "size=96m") == 0;
-  }
-  ~SmallDisk() {
-    if (is_mounted_) ::umount2(path_.c_str(), MNT_DETACH);
-  }
-  SmallDisk(const SmallDisk&) = delete;
-  SmallDisk& operator=(const SmallDisk&) = delete;
-  bool is_mounted() const { return is_mounted_; }
-
- private:
-  const std::string path_;
-  bool is_mounted_ = false;
 };
 
 class DiskFullTest : public StorageTest {
@@ -91,13 +72,12 @@ TEST_F(DiskFullTest, LogWithoutSpaceRefusesAndGoesOn) {
 }
 
 TEST_F(DiskFullTest, FullDiskRefusesAndGoesOn) {
-  const std::string disk = folder_.path() + "/disk";
-  const SmallDisk small(disk);
-  if (!small.is_mounted()) GTEST_SKIP() << "mounting a small file system needs privileges";
-  const std::string path = disk + "/db";
+  const SmallDisk disk(96);
+  if (!disk.mounted()) GTEST_SKIP() << disk.problem();
+  const std::string path = disk.path() + "/db";
   auto database = MustOpen(path);
   ASSERT_NE(database, nullptr);
-  WriteBytes(disk + "/ballast", std::string(60 << 20, 'x'));
+  WriteBytes(disk.path() + "/ballast", std::string(60 << 20, 'x'));
 
   // Tables are written too, until there is no more room for either.
   uint64_t acknowledged = FillUp(*database, 0);
@@ -108,7 +88,7 @@ TEST_F(DiskFullTest, FullDiskRefusesAndGoesOn) {
   acknowledged = FillUp(*database, acknowledged);
   ExpectExactly(*database, acknowledged);
 
-  std::filesystem::remove(disk + "/ballast");
+  std::filesystem::remove(disk.path() + "/ballast");
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (!Put(*database, kRecords, KeyU64(acknowledged), value_).ok()) {
     ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "did not recover";

@@ -193,7 +193,7 @@ TEST(KeyProviderTest, BindsKeyAndContext) {
 }
 
 TEST(KeyProviderTest, ReadsAPrivateFileOnly) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::string path = folder.path() + "/secret";
   WriteBytes(path, std::string(64, 'a') + "\n");
   ASSERT_EQ(::chmod(path.c_str(), 0640), 0);

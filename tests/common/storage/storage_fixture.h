@@ -3,7 +3,6 @@
 #define NAKADACHI_TESTS_COMMON_STORAGE_STORAGE_FIXTURE_H_
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
@@ -15,30 +14,12 @@
 
 #include "common/base/status.h"
 #include "common/storage/database.h"
+#include "tests/support/temporary_folder.h"
 
 namespace nakadachi::storage {
 
 constexpr int kRecords = 0;  // sealed
 constexpr int kHashes = 1;   // plain
-
-class Folder {
- public:
-  Folder() {
-    const char* base = ::getenv("TMPDIR");
-    path_ = std::string(base != nullptr ? base : "/tmp") + "/nakadachi-storage-XXXXXX";
-    if (::mkdtemp(path_.data()) == nullptr) path_.clear();
-  }
-  ~Folder() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 inline std::string ReadBytes(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
@@ -110,8 +91,8 @@ class StorageTest : public testing::Test {
     return all;
   }
 
-  Folder folder_;
-  const std::string path_ = folder_.path() + "/db";
+  TemporaryFolder folder_;
+  const std::string path_ = folder_ / "db";
   const std::shared_ptr<Environment> environment_ = Environment::Create(32 << 20);
   const std::unique_ptr<KeyProvider> key_provider_ =
       MakeMemoryKeyProvider(Secret::Generate(SystemRandom(), 32));

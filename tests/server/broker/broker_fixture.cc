@@ -1,8 +1,6 @@
 #include "tests/server/broker/broker_fixture.h"
 
 #include <dirent.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -29,17 +27,6 @@ void WriteAll(const std::string& path, const std::string& content) {
 }  // namespace
 
 std::string NewId() { return SystemRandom().String(16); }
-
-TemporaryFolder::TemporaryFolder() {
-  const char* base = getenv("TMPDIR");
-  path_ = std::string(base == nullptr ? "/tmp" : base) + "/nakadachi-broker-XXXXXX";
-  EXPECT_NE(mkdtemp(path_.data()), nullptr);
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
 
 Authority::Authority()
     : root_(*MakeTrustRoot("test root", absl::Now() - absl::Hours(1),

@@ -25,6 +25,7 @@
 #include "nakadachi/v1/ledger.grpc.pb.h"
 #include "server/broker/broker_server.h"
 #include "server/broker/model/code_deriver.h"
+#include "tests/support/temporary_folder.h"
 
 namespace nakadachi::broker {
 
@@ -36,17 +37,6 @@ inline constexpr char kListCsv[] =
     "procedure,legal_basis,requester_category,provider_category,item,effective_from,effective_to,"
     "note\n"
     "immunization,basis,municipality,municipality,record,2020-01-01,,\n";
-
-// A temporary folder that goes with its object.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 // Issues certificates for a day around now.
 class Authority {

@@ -4,15 +4,11 @@
 #define NAKADACHI_TESTS_SERVER_INTERMEDIATE_INSTITUTION_FIXTURE_H_
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "common/base/check.h"
 #include "common/base/clock.h"
 #include "common/base/ids.h"
 #include "common/crypto/crypto.h"
@@ -25,6 +21,7 @@
 #include "common/storage/key_provider.h"
 #include "nakadachi/v1/statement.pb.h"
 #include "server/intermediate/institution.h"
+#include "tests/support/temporary_folder.h"
 
 namespace nakadachi::intermediate {
 
@@ -44,26 +41,6 @@ inline LinkageCode Code(int number) {
   return LinkageCode::FromBytes(AsView(Sha256("code", std::to_string(number))).substr(0, 16))
       .value();
 }
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    const char* base = std::getenv("TMPDIR");
-    std::string name = std::string(base == nullptr ? "/tmp" : base) + "/intermediate-XXXXXX";
-    NAKADACHI_CHECK(mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
 
 // A ledger in memory with its key.
 struct TestLedger {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/time/clock.h"
+#include "common/base/check.h"
 #include "common/witness/fork_proof.h"
 #include "tests/common/witness/log.h"
 #include "tests/server/intermediate/institution_fixture.h"

@@ -1,5 +1,4 @@
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
@@ -15,6 +14,7 @@
 #include "common/rpc/status_mapping.h"
 #include "server/juki/desk/acquisition_desk.h"
 #include "server/juki/desk/resident_desk.h"
+#include "tests/support/temporary_folder.h"
 
 namespace nakadachi::juki {
 namespace {
@@ -34,21 +34,14 @@ class JukiDeskTest : public ::testing::Test {
         keys_(storage::MakeMemoryKeyProvider(Secret(std::string(32, 'k')))),
         city_(*LocalGovernmentCode::Parse("072028")),
         other_city_(*LocalGovernmentCode::Parse("041009")) {
-    const char* base = getenv("TMPDIR");
-    folder_ = std::string(base == nullptr ? "/tmp" : base) + "/nakadachi-juki-XXXXXX";
-    EXPECT_NE(mkdtemp(folder_.data()), nullptr);
     Open();
   }
-  ~JukiDeskTest() override {
-    store_.reset();
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
+  ~JukiDeskTest() override { store_.reset(); }
 
   void Open(const ResidentCodeRule& rule = {}) {
     store_.reset();
     storage::OpenOptions options;
-    options.path = folder_ + "/data";
+    options.path = folder_ / "data";
     options.environment = storage::Environment::Create(32 << 20);
     options.key_provider = keys_.get();
     options.random = &SystemRandom();
@@ -117,7 +110,7 @@ class JukiDeskTest : public ::testing::Test {
   std::unique_ptr<storage::KeyProvider> keys_;
   LocalGovernmentCode city_;
   LocalGovernmentCode other_city_;
-  std::string folder_;
+  TemporaryFolder folder_;
   std::unique_ptr<JukiStore> store_;
   std::unique_ptr<ResidentDesk> residents_;
   std::unique_ptr<AcquisitionDesk> acquisitions_;
@@ -268,7 +261,7 @@ TEST_F(JukiDeskTest, NothingOfAPersonIsReadableInTheFiles) {
   Begin(other_city_, {{pending, number}});
   for (int round = 0; round < 2; ++round) {
     std::string all;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_)) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.path())) {
       if (!entry.is_regular_file()) continue;
       std::ifstream file(entry.path(), std::ios::binary);
       all.append(std::istreambuf_iterator<char>(file), {});

@@ -1,11 +1,9 @@
 // Juki net over real mTLS, with a code service in the broker's place.
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <atomic>
 #include <chrono>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <thread>
@@ -25,6 +23,7 @@
 #include "nakadachi/v1/broker.grpc.pb.h"
 #include "nakadachi/v1/juki.grpc.pb.h"
 #include "server/juki/juki_server.h"
+#include "tests/support/temporary_folder.h"
 
 namespace nakadachi::juki {
 namespace {
@@ -86,9 +85,6 @@ class JukiServiceTest : public ::testing::Test {
   JukiServiceTest()
       : root_(*MakeTrustRoot("test root", absl::Now() - absl::Hours(1),
                              absl::Now() + absl::Hours(24))) {
-    const char* base = getenv("TMPDIR");
-    folder_ = std::string(base == nullptr ? "/tmp" : base) + "/nakadachi-juki-XXXXXX";
-    EXPECT_NE(mkdtemp(folder_.data()), nullptr);
     rpc::ServerOptions broker;
     broker.address = "127.0.0.1:0";
     broker.tls = Issue(rpc::Role::kBroker, {}, "broker.test");
@@ -97,7 +93,7 @@ class JukiServiceTest : public ::testing::Test {
     config_.mutable_runtime()->set_data("data");
     config_.mutable_runtime()->set_port_file("ports.json");
     config_.mutable_runtime()->set_key_encryption_key("wrap.hex");
-    EXPECT_TRUE(MakeHexSecret(folder_ + "/wrap.hex").ok());
+    EXPECT_TRUE(MakeHexSecret(folder_ / "wrap.hex").ok());
     config_.mutable_network()->set_address("127.0.0.1:0");
     WriteTls("juki", Issue(rpc::Role::kJuki, {}, "juki.test"),
              config_.mutable_network()->mutable_tls());
@@ -109,15 +105,13 @@ class JukiServiceTest : public ::testing::Test {
   ~JukiServiceTest() override {
     juki_.reset();
     broker_.reset();
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
   }
 
   void Start() {
     juki_.reset();
     JukiOptions options;
     options.config = config_;
-    options.base_folder = folder_;
+    options.base_folder = folder_.path();
     auto started = JukiServer::Start(options);
     ASSERT_TRUE(started.ok()) << started.status();
     juki_ = *std::move(started);
@@ -147,8 +141,7 @@ class JukiServiceTest : public ::testing::Test {
          std::vector<std::pair<std::string, std::string>>{{files->certificate(), tls.certificate},
                                                           {files->private_key(), tls.private_key},
                                                           {files->trust_root(), tls.trust_root}}) {
-      EXPECT_TRUE(
-          WritePrivateFile(folder_ + "/" + file, Secret(content), Overwrite::kAllowed).ok());
+      EXPECT_TRUE(WritePrivateFile(folder_ / file, Secret(content), Overwrite::kAllowed).ok());
     }
   }
 
@@ -199,7 +192,7 @@ class JukiServiceTest : public ::testing::Test {
   }
 
   CertificateAndKey root_;
-  std::string folder_;
+  TemporaryFolder folder_;
   FakeBroker broker_service_;
   std::unique_ptr<rpc::Server> broker_;
   v1::JukiConfig config_;
@@ -227,7 +220,7 @@ TEST_F(JukiServiceTest, AcquisitionsAreRelayedInOneCallAndCounted) {
   EXPECT_EQ(status.residents(), 50u);
   EXPECT_EQ(status.acquisitions(), 50u);
   EXPECT_GT(status.started_ms(), 0);
-  EXPECT_EQ(rpc::ReadPortFile(folder_ + "/ports.json")->at("network"), juki_->network_port());
+  EXPECT_EQ(rpc::ReadPortFile(folder_ / "ports.json")->at("network"), juki_->network_port());
 }
 
 TEST_F(JukiServiceTest, ABrokerThatIsAwayIsToldAndTheCallMayBeMadeAgain) {
@@ -274,7 +267,7 @@ TEST_F(JukiServiceTest, ARuleThatCannotBeIsRefusedAtTheStart) {
   config_.mutable_resident_code_rule()->set_modulus(11);
   JukiOptions options;
   options.config = config_;
-  options.base_folder = folder_;
+  options.base_folder = folder_.path();
   EXPECT_EQ(GetFieldRule(JukiServer::Start(options).status()).rule, "code-rule");
   config_.mutable_resident_code_rule()->set_unchecked(true);
   Start();

@@ -1,7 +1,6 @@
 #include "tests/tools/replay/network.h"
 
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <random>
 #include <sstream>
@@ -10,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/base/check.h"
-#include "common/evidence/disk.h"
 #include "common/evidence/log_writer.h"
 #include "common/evidence/manifest.h"
 #include "common/ledger/checkpoint.h"
@@ -18,11 +16,10 @@
 #include "common/ledger/tree_edge.h"
 #include "common/merkle/merkle.h"
 #include "common/permission/permission_list.h"
+#include "tests/common/evidence/hasty_disk.h"
 
 namespace nakadachi::replay {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr int64_t kStart = 1'711'929'600'000;  // 2024-04-01T00:00:00Z
 constexpr int64_t kStepMs = 100;
@@ -38,27 +35,6 @@ class SeededRandom final : public Random {
 
  private:
   std::mt19937_64 engine_;
-};
-
-// Without a sync: no test looks at what a crash leaves of these files.
-class HastyDisk final : public evidence::Disk {
- public:
-  absl::Status Write(const std::string& path, absl::string_view content) override {
-    std::error_code error;
-    fs::create_directories(fs::path(path).parent_path(), error);
-    std::ofstream file(path, std::ios::binary);
-    file << std::string(content);
-    return file.good() ? absl::OkStatus() : absl::UnavailableError(path);
-  }
-  absl::Status WriteDurably(const std::string& path, absl::string_view content) override {
-    return Write(path, content);
-  }
-  absl::Status Sync() override { return absl::OkStatus(); }
-  absl::Status Remove(const std::string& path) override {
-    std::error_code error;
-    fs::remove(path, error);
-    return absl::OkStatus();
-  }
 };
 
 template <typename Key>
@@ -338,7 +314,7 @@ void TestNetwork::Export(const std::string& root) {
 void TestNetwork::WriteLog(const std::string& root, const std::string& name) {
   const Log& log = logs_.at(name);
   const Author author = AuthorOf(name);
-  HastyDisk disk;
+  evidence::HastyDisk disk;
   evidence::LogWriter::Options options;
   options.disk = &disk;
   options.folder = evidence::LogFolder(root, author);

@@ -8,6 +8,7 @@
 #include <functional>
 #include <set>
 
+#include "tests/support/temporary_folder.h"
 #include "tests/tools/replay/story.h"
 #include "tools/replay/structure.h"
 

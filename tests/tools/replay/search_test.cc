@@ -10,6 +10,7 @@
 
 #include "common/base/status.h"
 #include "common/crypto/crypto.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/tools/replay/story.h"
 #include "tools/replay/external_sort.h"
 #include "tools/replay/search_index.h"

@@ -1,14 +1,7 @@
 #include "tests/tools/replay/story.h"
 
-#include <cstdlib>
-#include <filesystem>
-
-#include "common/base/check.h"
-
 namespace nakadachi::replay {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr int64_t kHourMs = 3'600'000;
 
@@ -128,17 +121,6 @@ void Tell(TestNetwork& network, const Lie& lie) {
   Plan at_the_edge;
   at_the_edge.omit = {"receipt"};
   network.Ask(at_the_edge);
-}
-
-TemporaryFolder::TemporaryFolder() {
-  std::string pattern = (fs::temp_directory_path() / "nakadachi-replay-test-XXXXXX").string();
-  NAKADACHI_CHECK(mkdtemp(pattern.data()) != nullptr);
-  path_ = pattern;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
 }
 
 }  // namespace nakadachi::replay

@@ -26,19 +26,6 @@ struct Lie {
 // Tells the story; the network is ready to be exported.
 void Tell(TestNetwork& network, const Lie& lie = {});
 
-// A folder that goes with the object.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
 }  // namespace nakadachi::replay
 
 #endif  // NAKADACHI_TESTS_TOOLS_REPLAY_STORY_H_

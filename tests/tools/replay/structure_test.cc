@@ -102,7 +102,7 @@ class StructureTest : public ::testing::Test {
     return other.entries()[0];
   }
 
-  evidence::TempFolder temp_;
+  TemporaryFolder temp_;
   TestNetwork network_;
 };
 
