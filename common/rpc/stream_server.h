@@ -4,7 +4,7 @@
 //   grpc::ServerBidiReactor<Req, Resp>* RequestPermits(grpc::CallbackServerContext* c) override {
 //     auto peer = rpc::RequireRole(c, {rpc::Role::kIntermediate});
 //     if (!peer.ok()) return rpc::RefuseStream<Req, Resp>(peer.status());
-//     return rpc::ServeStream<Req, Resp>([this, peer = *peer](Req request, auto answer) {
+//     return rpc::ServeStream<Req, Resp>(&open_, [this, peer = *peer](Req request, auto answer) {
 //       model_->Decide(*peer, std::move(request), std::move(answer));
 //     });
 //   }
@@ -22,29 +22,34 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "common/rpc/answer.h"
+#include "common/rpc/open_streams.h"
 #include "common/rpc/status_mapping.h"
 
 namespace nakadachi::rpc {
 
 // The handler gets one request of a stream at a time. Back-pressure: nothing is read while
 // `max_in_flight` requests have been read and their answers not yet written. Ends with OK after the
-// client's half-close once all are answered, at once on cancellation, deadline or shutdown, whether
-// or not answers are still to come.
+// client's half-close once all are answered; with UNAVAILABLE, once what was read is answered,
+// where its OpenStreams are stopped; at once on cancellation, deadline or the end of a shutdown's
+// grace, whether or not answers are still to come.
 template <typename Request, typename Response>
-class StreamServer final : public grpc::ServerBidiReactor<Request, Response> {
+class StreamServer final : public grpc::ServerBidiReactor<Request, Response>,
+                           public OpenStreams::Stream {
  public:
   using Handler = rpc::AnsweringHandler<Request, Response>;
 
-  static grpc::ServerBidiReactor<Request, Response>* Start(Handler handler, int max_in_flight) {
+  static grpc::ServerBidiReactor<Request, Response>* Start(OpenStreams* open, Handler handler,
+                                                           int max_in_flight) {
     auto stream =
-        std::shared_ptr<StreamServer>(new StreamServer(std::move(handler), max_in_flight));
+        std::shared_ptr<StreamServer>(new StreamServer(open, std::move(handler), max_in_flight));
     stream->self_ = stream;
+    if (open != nullptr) open->Add(stream);
     stream->Advance();
     return stream.get();
   }
 
   void OnReadDone(bool ok) override {
-    if (ok) Handle();
+    if (ok && Begin()) Handle();
     {
       absl::MutexLock lock(&mutex_);
       reading_ = false;
@@ -71,19 +76,34 @@ class StreamServer final : public grpc::ServerBidiReactor<Request, Response> {
     Advance();
   }
 
-  // Answers that are still to come hold the stream; they find it finished.
-  void OnDone() override { self_.reset(); }
-
- private:
-  StreamServer(Handler handler, int max_in_flight)
-      : handler_(std::move(handler)), max_in_flight_(max_in_flight) {}
-
-  // `reading_` stays set meanwhile, so that neither a read nor the end overtakes the handler.
-  void Handle() {
+  void Stop() override {
     {
       absl::MutexLock lock(&mutex_);
-      ++in_flight_;
+      stopping_ = true;
     }
+    Advance();
+  }
+
+  // Answers that are still to come hold the stream; they find it finished.
+  void OnDone() override {
+    if (open_ != nullptr) open_->Remove(this);
+    self_.reset();
+  }
+
+ private:
+  StreamServer(OpenStreams* open, Handler handler, int max_in_flight)
+      : open_(open), handler_(std::move(handler)), max_in_flight_(max_in_flight) {}
+
+  // False where the stream has ended meanwhile: nobody would get the answer.
+  bool Begin() {
+    absl::MutexLock lock(&mutex_);
+    if (finished_) return false;
+    ++in_flight_;
+    return true;
+  }
+
+  // `reading_` stays set meanwhile, so that no read overtakes the handler.
+  void Handle() {
     const uint64_t tag = request_.tag();
     handler_(std::move(request_), [self = self_, tag](absl::StatusOr<Response> response) {
       self->Take(tag, std::move(response));
@@ -101,7 +121,7 @@ class StreamServer final : public grpc::ServerBidiReactor<Request, Response> {
     response.set_tag(tag);
     {
       absl::MutexLock lock(&mutex_);
-      if (broken_) return;
+      if (broken_ || finished_) return;
       answers_.push_back(std::move(response));
       if (writing_) return;
     }
@@ -113,6 +133,7 @@ class StreamServer final : public grpc::ServerBidiReactor<Request, Response> {
   // moment it is decided on, which keeps Finish behind it.
   void Advance() {
     bool write = false, more = false, read = false, finish = false;
+    grpc::Status end;
     {
       absl::MutexLock lock(&mutex_);
       if (!writing_ && !broken_ && !answers_.empty()) {
@@ -121,20 +142,24 @@ class StreamServer final : public grpc::ServerBidiReactor<Request, Response> {
         more = !answers_.empty();
         write = writing_ = true;
       }
-      if (!reading_ && !broken_ && !half_closed_ && in_flight_ < max_in_flight_) {
+      const bool over = broken_ || (half_closed_ && in_flight_ == 0);
+      // A read of an idle stream may wait for ever; the end ends it.
+      const bool stop = stopping_ && in_flight_ == 0;
+      if (!reading_ && !broken_ && !half_closed_ && !stopping_ && in_flight_ < max_in_flight_) {
         read = reading_ = true;
       }
-      const bool over = broken_ || (half_closed_ && in_flight_ == 0);
-      if (over && !reading_ && !writing_ && !finished_) finish = finished_ = true;
+      if (((over && !reading_) || stop) && !writing_ && !finished_) finish = finished_ = true;
+      if (stop && !over) end = grpc::Status(grpc::StatusCode::UNAVAILABLE, "the server stops");
     }
     // A write that another follows need not be flushed by itself.
     grpc::WriteOptions options;
     if (more) options.set_buffer_hint();
     if (write) this->StartWrite(&response_, options);
     if (read) this->StartRead(&request_);
-    if (finish) this->Finish(grpc::Status::OK);
+    if (finish) this->Finish(end);
   }
 
+  OpenStreams* const open_;
   const Handler handler_;
   const int max_in_flight_;
   std::shared_ptr<StreamServer> self_;  // until OnDone
@@ -148,13 +173,16 @@ class StreamServer final : public grpc::ServerBidiReactor<Request, Response> {
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool half_closed_ ABSL_GUARDED_BY(mutex_) = false;
   bool broken_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
+// Without `open` the stream ends with the grace of a shutdown at the earliest.
 template <typename Request, typename Response>
-grpc::ServerBidiReactor<Request, Response>* ServeStream(AnsweringHandler<Request, Response> handler,
+grpc::ServerBidiReactor<Request, Response>* ServeStream(OpenStreams* open,
+                                                        AnsweringHandler<Request, Response> handler,
                                                         int max_in_flight = 256) {
-  return StreamServer<Request, Response>::Start(std::move(handler), max_in_flight);
+  return StreamServer<Request, Response>::Start(open, std::move(handler), max_in_flight);
 }
 
 // Ends a stream before it begins.

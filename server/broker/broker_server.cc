@@ -16,6 +16,7 @@
 #include "common/ledger/ledger.h"
 #include "common/ledger/verifier.h"
 #include "common/rpc/config.h"
+#include "common/rpc/open_streams.h"
 #include "common/rpc/server.h"
 #include "common/rpc/work_pool.h"
 #include "common/sealing/sealed_code.h"
@@ -93,6 +94,7 @@ class BrokerServerImpl final : public BrokerServer {
     absl::MutexLock lock(&shutdown_mutex_);
     if (stopped_) return;
     stopped_ = true;
+    streams_.Stop();
     const absl::Time until = absl::Now() + grace;
     for (auto* server : {&network_server_, &operator_server_}) {
       if (*server != nullptr) {
@@ -210,6 +212,7 @@ class BrokerServerImpl final : public BrokerServer {
     parts.clock = clock_;
     parts.pool = &pool_;
     parts.inspection_pool = &inspection_pool_;
+    parts.streams = &streams_;
     NAKADACHI_ASSIGN_OR_RETURN(parts.client_tls, rpc::ReadTls(config_.client_tls(), base_));
     parts.vkey = ledger::VerifierKey(ledger::Origin(Author::Broker()), signing_key_.public_key());
     parts.started_ms = clock_->NowMs();
@@ -267,6 +270,7 @@ class BrokerServerImpl final : public BrokerServer {
   std::vector<std::unique_ptr<grpc::Service>> services_;
   rpc::WorkPool pool_;
   rpc::WorkPool inspection_pool_{kInspectionThreads, kMaxInspectionsQueued};
+  rpc::OpenStreams streams_;
   std::unique_ptr<rpc::Server> network_server_;
   std::unique_ptr<rpc::Server> operator_server_;
   std::map<std::string, int> ports_;

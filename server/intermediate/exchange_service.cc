@@ -26,7 +26,10 @@ std::function<bool(const LocalGovernmentCode&)> MaySpeakFor(PeerPtr peer) {
 class ExchangeServiceImpl final : public v1::ExchangeService::CallbackService {
  public:
   explicit ExchangeServiceImpl(const ServiceParts& parts)
-      : hosting_(parts.hosting), pool_(parts.pool), witness_(parts.witness) {}
+      : hosting_(parts.hosting),
+        pool_(parts.pool),
+        streams_(parts.streams),
+        witness_(parts.witness) {}
 
   grpc::ServerUnaryReactor* Provide(grpc::CallbackServerContext* context,
                                     const v1::ProvideRequest* request,
@@ -48,8 +51,8 @@ class ExchangeServiceImpl final : public v1::ExchangeService::CallbackService {
           hosting_->Counted(peer.status()));
     }
     return rpc::ServeStream<v1::ProvideRequest, v1::ProvideResponse>(
-        [this, peer = *std::move(peer)](const v1::ProvideRequest& request,
-                                        rpc::Answer<v1::ProvideResponse> answer) {
+        streams_, [this, peer = *std::move(peer)](const v1::ProvideRequest& request,
+                                                  rpc::Answer<v1::ProvideResponse> answer) {
           DoProvide(request.permit(), peer, std::move(answer));
         });
   }
@@ -85,6 +88,7 @@ class ExchangeServiceImpl final : public v1::ExchangeService::CallbackService {
 
   Hosting* const hosting_;
   rpc::WorkPool* const pool_;
+  rpc::OpenStreams* const streams_;
   Witness* const witness_;
 };
 

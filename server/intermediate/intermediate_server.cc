@@ -11,6 +11,7 @@
 #include "common/ledger/checkpoint.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/config.h"
+#include "common/rpc/open_streams.h"
 #include "common/rpc/server.h"
 #include "common/rpc/work_pool.h"
 #include "common/witness/serve.h"
@@ -108,6 +109,7 @@ class ServerImpl final : public IntermediateServer {
   std::unique_ptr<DirectoryFollower> follower_;
   std::unique_ptr<rpc::WorkPool> pool_;
   std::unique_ptr<rpc::WorkPool> inspection_pool_;
+  rpc::OpenStreams streams_;
   std::vector<std::unique_ptr<grpc::Service>> network_services_;
   std::vector<std::unique_ptr<grpc::Service>> terminal_services_;
   std::unique_ptr<rpc::Server> network_;
@@ -288,9 +290,9 @@ absl::StatusOr<Hosted> ServerImpl::OpenInstitution(
 absl::Status ServerImpl::OpenListeners() {
   pool_ = std::make_unique<rpc::WorkPool>();
   inspection_pool_ = std::make_unique<rpc::WorkPool>(kInspectionThreads, kMaxInspectionsQueued);
-  const ServiceParts parts{&hosting_,     pool_.get(),     directory_.get(),
-                           clock_,        clock_->NowMs(), inspection_pool_.get(),
-                           witness_.get()};
+  const ServiceParts parts{&hosting_,      pool_.get(),     directory_.get(),
+                           clock_,         clock_->NowMs(), inspection_pool_.get(),
+                           witness_.get(), &streams_};
   network_services_.push_back(MakeExchangeService(parts));
   network_services_.push_back(MakeInspectionService(parts));
   network_services_.push_back(MakeLedgerService(parts, LedgerReaders::kNetwork));
@@ -354,6 +356,7 @@ void ServerImpl::Shutdown(absl::Duration grace) {
   shut_down_ = true;
   const bool served = sweeper_.joinable();
   StopSweeping();
+  streams_.Stop();
   std::thread terminal([this, grace] {
     if (terminal_ != nullptr) terminal_->Shutdown(grace);
   });

@@ -76,6 +76,7 @@ class MunicipalServiceImpl final : public v1::MunicipalService::CallbackService 
     // A request has up to a thousand entries: few of them in flight keep the disk busy.
     constexpr int kMaxInFlight = 8;
     return rpc::ServeStream<Request, Response>(
+        parts_.streams,
         [this, peer = *std::move(peer)](Request request, rpc::Answer<Response> answer) {
           auto shared = std::make_shared<Request>(std::move(request));
           const bool queued = pool_->Submit([this, peer, shared, answer] {
@@ -118,8 +119,8 @@ class MunicipalServiceImpl final : public v1::MunicipalService::CallbackService 
           hosting_->Counted(peer.status()));
     }
     return rpc::ServeStream<v1::QueryRequest, v1::QueryResponse>(
-        [this, peer = *std::move(peer)](v1::QueryRequest request,
-                                        rpc::Answer<v1::QueryResponse> answer) {
+        parts_.streams, [this, peer = *std::move(peer)](v1::QueryRequest request,
+                                                        rpc::Answer<v1::QueryResponse> answer) {
           Ask(*peer, std::move(request), std::move(answer));
         });
   }

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "common/directory/directory.h"
+#include "common/rpc/open_streams.h"
 #include "common/rpc/work_pool.h"
 #include "server/intermediate/hosting.h"
 #include "server/intermediate/witness.h"
@@ -26,6 +27,7 @@ struct ServiceParts {
   int64_t started_ms = 0;
   rpc::WorkPool* inspection_pool = nullptr;  // so that who reads for long keeps nobody waiting
   Witness* witness = nullptr;
+  rpc::OpenStreams* streams = nullptr;
 };
 
 // Network listener.

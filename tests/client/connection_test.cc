@@ -194,15 +194,15 @@ class FakeMunicipal final : public v1::MunicipalService::CallbackService {
       return rpc::RefuseStream<v1::QueryRequest, v1::QueryResponse>(refuse_streams);
     }
     return rpc::ServeStream<v1::QueryRequest, v1::QueryResponse>(
-        [this](const v1::QueryRequest& request, rpc::Answer<v1::QueryResponse> answer) {
+        nullptr, [this](const v1::QueryRequest& request, rpc::Answer<v1::QueryResponse> answer) {
           Gather(request, std::move(answer));
         });
   }
   grpc::ServerBidiReactor<v1::RegisterReplicasRequest, v1::RegisterReplicasResponse>*
   RegisterReplicaStream(Context*) override {
     return rpc::ServeStream<v1::RegisterReplicasRequest, v1::RegisterReplicasResponse>(
-        [](const v1::RegisterReplicasRequest& request,
-           rpc::Answer<v1::RegisterReplicasResponse> answer) {
+        nullptr, [](const v1::RegisterReplicasRequest& request,
+                    rpc::Answer<v1::RegisterReplicasResponse> answer) {
           v1::RegisterReplicasResponse response;
           response.set_stored(static_cast<uint32_t>(request.entries_size()));
           answer(std::move(response));

@@ -38,7 +38,7 @@ class PermitServiceImpl final : public v1::PermitService::CallbackService {
       return rpc::RefuseStream<Request, Response>(Counted(parts_.figures, peer.status()));
     }
     return rpc::ServeStream<Request, Response>(
-        [this, peer = *peer](const Request& query, rpc::Answer<Response> answer) {
+        parts_.streams, [this, peer = *peer](const Request& query, rpc::Answer<Response> answer) {
           Decide(*peer, query, std::move(answer));
         });
   }

@@ -11,6 +11,7 @@
 #include "common/inspection/inspection_desk.h"
 #include "common/ledger/ledger.h"
 #include "common/rpc/channel.h"
+#include "common/rpc/open_streams.h"
 #include "common/rpc/work_pool.h"
 #include "common/witness/collector.h"
 #include "server/broker/desk/directory_desk.h"
@@ -43,8 +44,9 @@ struct ServiceParts {
   Clock* clock = nullptr;
   rpc::WorkPool* pool = nullptr;
   rpc::WorkPool* inspection_pool = nullptr;  // so that who reads for long keeps nobody waiting
-  rpc::TlsMaterial client_tls;               // to speak to intermediate servers
-  std::string vkey;                          // C2SP verifier key of the broker's signing key
+  rpc::OpenStreams* streams = nullptr;
+  rpc::TlsMaterial client_tls;  // to speak to intermediate servers
+  std::string vkey;             // C2SP verifier key of the broker's signing key
   int64_t started_ms = 0;
 };
 

@@ -46,8 +46,9 @@ grpc::ServerBidiReactor<Request, Response>* TestService::RequestPermits(
     grpc::CallbackServerContext* context) {
   const absl::Status status = on_call ? on_call(context) : absl::OkStatus();
   if (!status.ok()) return RefuseStream<Request, Response>(status);
-  if (on_request) return ServeStream<Request, Response>(on_request, max_in_flight);
+  if (on_request) return ServeStream<Request, Response>(&streams, on_request, max_in_flight);
   return ServeStream<Request, Response>(
+      &streams,
       [](const Request& request, const Answer<Response>& answer) { answer(Echo(request)); },
       max_in_flight);
 }

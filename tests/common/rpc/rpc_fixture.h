@@ -16,6 +16,7 @@
 #include "common/crypto/x509.h"
 #include "common/rpc/answer.h"
 #include "common/rpc/channel.h"
+#include "common/rpc/open_streams.h"
 #include "common/rpc/peer.h"
 #include "common/rpc/server.h"
 #include "nakadachi/v1/broker.grpc.pb.h"
@@ -58,6 +59,7 @@ class TestService final : public v1::PermitService::CallbackService {
   // Of Report, as a whole.
   std::function<grpc::ServerUnaryReactor*(grpc::CallbackServerContext*)> on_report;
   int max_in_flight = 256;
+  OpenStreams streams;
 };
 
 // A handler that keeps its requests until the test answers them. Thread-safe.

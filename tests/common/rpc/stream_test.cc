@@ -329,7 +329,7 @@ TEST_F(StreamTest, NobodyThereIsUnavailable) {
 TEST_F(StreamTest, ARefusedStreamSaysWhy) {
   const absl::Status refusal =
       FieldError(absl::StatusCode::kPermissionDenied, "peer", "role", "not for you");
-  service_.on_call = [&refusal](grpc::CallbackServerContext*) { return refusal; };
+  service_.on_call = [refusal](grpc::CallbackServerContext*) { return refusal; };
   Start();
   Results results;
   const auto client = MakeClient();

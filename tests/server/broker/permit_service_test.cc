@@ -325,6 +325,23 @@ TEST_F(PermitServiceTest, AStreamAnswersEachRequestByItsTag) {
   EXPECT_EQ(Status().open_permits(), kQueries - kQueries / 10);
 }
 
+TEST_F(PermitServiceTest, AStopDoesNotWaitForStreamsThatNobodyUses) {
+  auto channel = NetworkChannel(rpc::Role::kIntermediate, {kCity});
+  auto stub = v1::PermitService::NewStub(channel);
+  grpc::ClientContext context;
+  auto stream = stub->RequestPermits(&context);
+  v1::RequestPermitRequest request;
+  *request.mutable_query() = city_.Record(MakeQuery(city_));
+  v1::RequestPermitResponse response;
+  ASSERT_TRUE(stream->Write(request));
+  ASSERT_TRUE(stream->Read(&response));
+  constexpr absl::Duration kGrace = absl::Seconds(90);
+  const absl::Time start = absl::Now();
+  broker_->Shutdown(kGrace);
+  EXPECT_LT(absl::Now() - start, kGrace / 2);
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
 TEST_F(PermitServiceTest, NothingOfAPersonIsReadableInTheFiles) {
   const std::string planted_department = "DEPARTMENT-983205673214";
   v1::Statement statement = MakeQuery(city_);

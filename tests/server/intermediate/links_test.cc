@@ -52,8 +52,8 @@ class FakePermitService final : public v1::PermitService::CallbackService {
       grpc::CallbackServerContext*) override {
     ++streams;
     return rpc::ServeStream<v1::RequestPermitRequest, v1::RequestPermitResponse>(
-        [this](const v1::RequestPermitRequest& request,
-               rpc::Answer<v1::RequestPermitResponse> answer) {
+        nullptr, [this](const v1::RequestPermitRequest& request,
+                        rpc::Answer<v1::RequestPermitResponse> answer) {
           AnswerByName<v1::RequestPermitResponse>(
               request.query().statement(), std::move(answer),
               [](v1::RequestPermitResponse& r) { return r.mutable_decision(); }, &waiting, &mutex);
@@ -97,6 +97,7 @@ class FakeExchangeService final : public v1::ExchangeService::CallbackService {
   grpc::ServerBidiReactor<v1::ProvideRequest, v1::ProvideResponse>* ProvideMany(
       grpc::CallbackServerContext*) override {
     return rpc::ServeStream<v1::ProvideRequest, v1::ProvideResponse>(
+        nullptr,
         [this](const v1::ProvideRequest& request, rpc::Answer<v1::ProvideResponse> answer) {
           AnswerByName<v1::ProvideResponse>(
               request.permit().statement(), std::move(answer),

@@ -7,7 +7,9 @@
 #include <functional>
 #include <set>
 #include <thread>
+#include <utility>
 
+#include "absl/synchronization/mutex.h"
 #include "common/base/status.h"
 #include "common/ledger/checkpoint.h"
 #include "common/merkle/merkle.h"
@@ -34,7 +36,10 @@ class TestRequester final : public Requester {
     v1::QueryResponse response;
     response.set_request_id(request.request_id());
     response.set_refusal_detail(request.department() + "/" + request.staff_pseudonym());
-    if (hold) return held.push_back(std::move(done));
+    {
+      absl::MutexLock lock(&mutex_);
+      if (hold_) return held_.push_back(std::move(done));
+    }
     done(std::move(response));
   }
   absl::StatusOr<v1::QueryResponse> GetExchange(const std::string& request_id) override {
@@ -56,8 +61,26 @@ class TestRequester final : public Requester {
   absl::Status Sweep() override { return absl::OkStatus(); }
   void Shutdown() override {}
 
-  bool hold = false;
-  std::vector<Answer<v1::QueryResponse>> held;
+  // From now on queries are kept instead of answered.
+  void Hold() {
+    absl::MutexLock lock(&mutex_);
+    hold_ = true;
+  }
+  // False where none is kept after twenty seconds.
+  bool AwaitHeld() {
+    absl::MutexLock lock(&mutex_);
+    const auto some = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !held_.empty(); };
+    return mutex_.AwaitWithTimeout(absl::Condition(&some), absl::Seconds(20));
+  }
+  std::vector<Answer<v1::QueryResponse>> TakeHeld() {
+    absl::MutexLock lock(&mutex_);
+    return std::exchange(held_, {});
+  }
+
+ private:
+  absl::Mutex mutex_;
+  bool hold_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<Answer<v1::QueryResponse>> held_ ABSL_GUARDED_BY(mutex_);
 };
 
 // Sendai is served, Koriyama did not open, nobody else is on the platform.
@@ -90,7 +113,7 @@ class ServiceTest : public ProviderFixture {
   ~ServiceTest() override {
     network_->Shutdown(absl::ZeroDuration());
     terminal_->Shutdown(absl::ZeroDuration());
-    requester_->held.clear();
+    requester_->TakeHeld();
   }
 
   std::unique_ptr<rpc::Server> Serve(std::vector<grpc::Service*> services) {
@@ -590,7 +613,7 @@ TEST_F(ServiceTest, StatusCountsWhatIsThere) {
 }
 
 TEST_F(ServiceTest, AShutdownDoesNotWaitForAnAnswer) {
-  requester_->hold = true;
+  requester_->Hold();
   std::thread caller([&] {
     auto stub = Municipal(Staff());
     v1::QueryRequest request;
@@ -598,11 +621,10 @@ TEST_F(ServiceTest, AShutdownDoesNotWaitForAnAnswer) {
     v1::QueryResponse response;
     EXPECT_FALSE(Call(*stub, &MunicipalStub::Query, request, &response).ok());
   });
-  const absl::Time until = absl::Now() + absl::Seconds(20);
-  while (requester_->held.empty() && absl::Now() < until) absl::SleepFor(absl::Milliseconds(1));
+  EXPECT_TRUE(requester_->AwaitHeld());
   terminal_->Shutdown(absl::Milliseconds(50));
   caller.join();
-  for (auto& done : requester_->held) done(v1::QueryResponse());  // too late, and harmless
+  for (auto& done : requester_->TakeHeld()) done(v1::QueryResponse());  // too late, and harmless
 }
 
 // --- Ledgers.
