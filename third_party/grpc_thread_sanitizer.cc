@@ -5,7 +5,9 @@
 //
 // What gRPC guarantees and is told here: what was done before an operation of a call was started is
 // seen by its callback, and by all later callbacks of that call; what was done before a server was
-// started is seen by its handlers; what handlers did is seen once the server is gone.
+// started, or a channel to it made, is seen by its handlers; what handlers did is seen once the
+// server is gone. Of blocking calls, which only tests make: what was done before one is seen by
+// handlers, and what handlers did before they answered by who waited.
 #include <dlfcn.h>
 #include <grpc/grpc.h>
 #include <grpc/grpc_security.h>
@@ -23,8 +25,9 @@
 
 namespace {
 
-// Stands for everything that is set up before a server starts, and for every call that has ended.
-char setup, ended;
+// What is set up before calls come; the operations that blocking calls may have waited for; the
+// calls that have ended.
+char setup, answered, ended;
 
 template <typename Function>
 Function* Next(const char* symbol) {
@@ -79,7 +82,11 @@ grpc_call_error grpc_call_start_batch(grpc_call* call, const grpc_op* ops, size_
                                       void* reserved) {
   static auto* const next = Next<decltype(grpc_call_start_batch)>("grpc_call_start_batch");
   __tsan_release(call);
-  if (!IsFunctor(tag)) return next(call, ops, count, tag, reserved);
+  __tsan_release(&answered);
+  if (!IsFunctor(tag)) {
+    __tsan_release(&setup);
+    return next(call, ops, count, tag, reserved);
+  }
   auto* const operation = new Operation{};
   operation->functor_run = &Operation::Run;
   operation->tag = static_cast<grpc_completion_queue_functor*>(tag);
@@ -120,6 +127,23 @@ grpc_auth_property_iterator grpc_auth_context_find_properties_by_name(
   return next(context, name);
 }
 
+// How a blocking call waits.
+grpc_event grpc_completion_queue_pluck(grpc_completion_queue* queue, void* tag,
+                                       gpr_timespec deadline, void* reserved) {
+  static auto* const next =
+      Next<decltype(grpc_completion_queue_pluck)>("grpc_completion_queue_pluck");
+  const grpc_event event = next(queue, tag, deadline, reserved);
+  __tsan_acquire(&answered);
+  return event;
+}
+
+grpc_channel* grpc_channel_create(const char* target, grpc_channel_credentials* credentials,
+                                  const grpc_channel_args* arguments) {
+  static auto* const next = Next<decltype(grpc_channel_create)>("grpc_channel_create");
+  __tsan_release(&setup);
+  return next(target, credentials, arguments);
+}
+
 void grpc_server_start(grpc_server* server) {
   static auto* const next = Next<decltype(grpc_server_start)>("grpc_server_start");
   __tsan_release(&setup);
@@ -138,6 +162,15 @@ void grpc_server_destroy(grpc_server* server) {
 namespace grpc::internal {
 namespace {
 
+// Both counters are the last members of a call. The library counts down too, unseen: whoever gets
+// to zero goes after all others.
+char* Outstanding(ServerCallbackCall* call) {
+  return reinterpret_cast<char*>(call + 1) - sizeof(std::atomic_int);
+}
+char* CancelConditions(ServerCallbackCall* call) {
+  return reinterpret_cast<char*>(call + 1) - 2 * sizeof(std::atomic_int);
+}
+
 class ClientEnd final : public ClientReactor {
  public:
   explicit ClientEnd(ClientReactor* reactor) : reactor_(reactor) {}
@@ -154,16 +187,18 @@ class ClientEnd final : public ClientReactor {
 
 class ServerCancellation final : public ServerReactor {
  public:
-  explicit ServerCancellation(ServerReactor* reactor) : reactor_(reactor) {}
+  ServerCancellation(ServerCallbackCall* call, ServerReactor* reactor)
+      : call_(call), reactor_(reactor) {}
   void OnDone() override {}
   void OnCancel() override {
     __tsan_acquire(this);
-    ServerReactor* const reactor = reactor_;
+    reactor_->OnCancel();
+    __tsan_release(Outstanding(call_));
     delete this;
-    reactor->OnCancel();
   }
 
  private:
+  ServerCallbackCall* const call_;
   ServerReactor* const reactor_;
 };
 
@@ -201,10 +236,8 @@ void ClientReactor::InternalScheduleOnDone(Status status) {
   next(end, std::move(status));
 }
 
-// Both counters are the last members of a call. The library counts down too, unseen: whoever gets
-// here goes after all others.
 void ServerCallbackCall::ScheduleOnDone(bool inline_ondone) {
-  __tsan_acquire(reinterpret_cast<char*>(this + 1) - sizeof(std::atomic_int));
+  __tsan_acquire(Outstanding(this));
   if (inline_ondone) return NextScheduleOnDone()(this, true);
   auto* const end = new ServerEnd(this);
   __tsan_release(end);
@@ -215,9 +248,9 @@ void ServerCallbackCall::CallOnCancel(ServerReactor* reactor) {
   using Function = void(ServerCallbackCall*, ServerReactor*);
   static auto* const next =
       Next<Function>("_ZN4grpc8internal18ServerCallbackCall12CallOnCancelEPNS0_13ServerReactorE");
-  __tsan_acquire(reinterpret_cast<char*>(this + 1) - 2 * sizeof(std::atomic_int));
+  __tsan_acquire(CancelConditions(this));
   if (reactor->InternalInlineable()) return next(this, reactor);
-  auto* const cancellation = new ServerCancellation(reactor);
+  auto* const cancellation = new ServerCancellation(this, reactor);
   __tsan_release(cancellation);
   next(this, cancellation);
 }
