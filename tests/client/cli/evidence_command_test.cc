@@ -347,10 +347,12 @@ TEST_F(EvidenceCommandTest, ZServersThatAreAwayAreNamed) {
   const Finished partly = Run({"--wait", "0.1", "evidence", "export", Path("partly"), "--json"},
                               network_->InspectorProfilePath());
   EXPECT_EQ(partly.code, 4) << partly.err;
-  for (const Json& log : Json::parse(partly.out)["logs"]) {
+  const Json report = Json::parse(partly.out);
+  for (const Json& log : report["logs"]) {
     EXPECT_EQ(log["ok"], log["log"] != kFukushima) << log.dump();
   }
-  ASSERT_TRUE(network_->Stop("broker").ok());
+  const absl::Status stopped = network_->Stop("broker");
+  ASSERT_TRUE(stopped.ok()) << stopped;
   const Finished none =
       Run({"--wait", "0.1", "evidence", "export", Path("none")}, network_->InspectorProfilePath());
   EXPECT_EQ(none.code, 3) << none.err;
