@@ -125,6 +125,11 @@ AnswerFact Of(const v1::Receipt& receipt, Interners& interners) {
   return fact;
 }
 
+bool IsTold(absl::string_view operation) {
+  constexpr absl::string_view kTold[] = {"erasure", "fork-cleared", "fork-found", "inspection"};
+  return std::find(std::begin(kTold), std::end(kTold), operation) != std::end(kTold);
+}
+
 }  // namespace
 
 std::string QuestionText(absl::string_view procedure, const Names& items) {
@@ -218,6 +223,10 @@ void Extract(const v1::Statement& statement, const Hash& commitment, Place place
       return placed_in_log(Of(statement.receipt(), interners), &facts->answers);
     case v1::Statement::kDirectory:
       facts->directory.emplace_back(place.index, statement);
+      return;
+    case v1::Statement::kOperation:
+      if (!IsTold(statement.operation().kind())) return;
+      facts->operations.push_back({place.index, statement.time_ms(), statement.operation().kind()});
       return;
     default:
       return;

@@ -48,6 +48,13 @@ absl::string_view KindName(v1::Statement::KindCase kind);
 std::string ReasonName(int reason);
 std::string OutcomeName(int outcome);
 
+// An operation that changed what can be seen: an erasure, an inspection, a fork.
+struct Operation {
+  uint64_t index;
+  int64_t time_ms;
+  std::string kind;
+};
+
 // What a run of statements of one log says.
 struct Facts {
   std::vector<QueryFact> queries;
@@ -55,6 +62,7 @@ struct Facts {
   std::vector<AnswerFact> answers;
   std::vector<std::pair<uint64_t, v1::Statement>> directory;  // by index
   std::vector<std::pair<uint64_t, int64_t>> times;            // by index
+  std::vector<Operation> operations;
   std::vector<uint64_t> misplaced;   // of a kind that the log's author may not record
   std::array<uint64_t, 16> kinds{};  // by KindCase
 };

@@ -55,6 +55,7 @@ struct DecisionFact {
   bool non_disclosure;
   bool well_formed;
   bool query_found;
+  bool found;  // something about it is a finding
 };
 
 // A Provision or Receipt.

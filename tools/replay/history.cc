@@ -18,6 +18,31 @@ Finding InBroker(uint64_t index, int64_t time_ms, std::string reason) {
   return finding;
 }
 
+struct Change {
+  absl::string_view kind;
+  std::string subject;
+};
+
+Change ChangeOf(const v1::Directory& change) {
+  switch (change.change_case()) {
+    case v1::Directory::kNetworkFounded:
+      return {"network-founded", change.network_founded().network_name()};
+    case v1::Directory::kMemberJoined:
+      return {"member-joined", change.member_joined().code()};
+    case v1::Directory::kKeyAdded:
+      return {"key-added", change.key_added().code()};
+    case v1::Directory::kKeyRevoked:
+      return {"key-revoked", change.key_revoked().code()};
+    case v1::Directory::kRouteChanged:
+      return {"route-changed", change.route_changed().code()};
+    case v1::Directory::kListPublished:
+      return {"list-published", absl::StrCat(change.list_published().version())};
+    case v1::Directory::CHANGE_NOT_SET:
+      break;
+  }
+  return {"", ""};
+}
+
 }  // namespace
 
 History::History(const Ed25519PublicKey& trust_anchor, Findings* findings)
@@ -46,6 +71,7 @@ void History::Take(uint64_t index, v1::Statement statement) {
     return;
   }
   const v1::Directory& change = statement.directory();
+  AddEvents(index, statement.time_ms(), change);
   if (change.has_network_founded()) network_ = change.network_founded().network_name();
   if (change.has_member_joined()) {
     const v1::MemberJoined& joined = change.member_joined();
@@ -54,6 +80,15 @@ void History::Take(uint64_t index, v1::Statement statement) {
   if (change.has_list_published()) {
     in_order_.push_back(directory_.ListByVersion(change.list_published().version()));
   }
+}
+
+void History::AddEvents(uint64_t index, int64_t time_ms, const v1::Directory& change) {
+  const Change changed = ChangeOf(change);
+  const EntryRef entry{Author::Broker().ToString(), index};
+  events_.push_back({std::string(changed.kind), time_ms, entry, changed.subject});
+  if (!change.has_list_published()) return;
+  events_.push_back(
+      {"list-in-force", change.list_published().in_force_from_ms(), entry, changed.subject});
 }
 
 // Times that reach back are found, and taken as from the statement on: nobody knew them before.

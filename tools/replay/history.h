@@ -53,9 +53,12 @@ class History {
 
   std::vector<MemberReport> Members() const;
   const std::vector<ListReport>& Lists() const { return lists_; }
+  // What the statements changed, in their order.
+  const std::vector<KeyEvent>& Events() const { return events_; }
 
  private:
   void MendTimes(uint64_t index, v1::Statement* statement);
+  void AddEvents(uint64_t index, int64_t time_ms, const v1::Directory& change);
   void AddBroken(uint64_t index, int64_t time_ms, const std::string& reason);
 
   Directory directory_;
@@ -63,7 +66,8 @@ class History {
   std::string network_;
   std::map<std::string, Joined> members_;
   std::vector<uint64_t> indices_;
-  std::vector<ListReport> lists_;                               // as they say
+  std::vector<ListReport> lists_;  // as they say
+  std::vector<KeyEvent> events_;
   std::vector<std::shared_ptr<const PublishedList>> in_order_;  // as they were taken
 };
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/ids.h"
@@ -19,8 +20,20 @@ Place PlaceOf(const AnswerFact& answer) { return {answer.index, answer.log}; }
 // Both logs lie behind the same institution: the place decides, not the clock.
 bool IsInterim(const AnswerFact& answer) { return answer.outcome == v1::AWAITING_REVIEW; }
 
-std::string Hex(const PermitNumber& number) {
-  return HexEncode(absl::string_view(reinterpret_cast<const char*>(number.data()), number.size()));
+// Of a final answer.
+End EndOf(const AnswerFact& answer) {
+  switch (answer.outcome) {
+    case v1::PROVIDED:
+      return End::kProvided;
+    case v1::NOT_HELD:
+      return End::kNotHeld;
+    case v1::NOT_REGISTERED:
+      return End::kNotRegistered;
+    case v1::WITHHELD:
+      return End::kWithheld;
+    default:
+      return End::kRefused;
+  }
 }
 
 // The answers to one permit.
@@ -73,7 +86,7 @@ class AnswerJoin {
   void ConcludeUnanswered(const DecisionFact& permit);
   void ConcludeUnreceipted(const DecisionFact& permit, const AnswerFact& provision);
   void Count(const DecisionFact& permit, const Answers& answers);
-  void Show(const DecisionFact& permit, const Answers& answers);
+  void Show(const DecisionFact* permit, const Answers& answers);
   void Want(Reference::Kind kind, const Hash& wanted, uint32_t wanted_log, const AnswerFact& from,
             const AnswerFact* other = nullptr);
 
@@ -94,8 +107,12 @@ class AnswerJoin {
 
 void AnswerJoin::Join(const std::vector<const DecisionFact*>& permits, const Answers& answers) {
   found_ = false;
-  if (permits.empty()) return WithoutPermit(answers);
+  if (permits.empty()) {
+    WithoutPermit(answers);
+    return Show(nullptr, answers);
+  }
   const DecisionFact& permit = *permits.front();
+  found_ = permit.found;
   for (const AnswerFact* interim : answers.interims) CheckProvision(permit, *interim);
   for (const AnswerFact* final_answer : answers.finals) CheckProvision(permit, *final_answer);
   CheckUse(answers);
@@ -103,11 +120,12 @@ void AnswerJoin::Join(const std::vector<const DecisionFact*>& permits, const Ans
   CheckReceiptsTogether(answers);
   Conclude(permit, answers);
   Count(permit, answers);
-  Show(permit, answers);
+  Show(&permit, answers);
 }
 
 void AnswerJoin::Want(Reference::Kind kind, const Hash& wanted, uint32_t wanted_log,
                       const AnswerFact& from, const AnswerFact* other) {
+  found_ |= scene_.Reaches(wanted_log, from.time_ms);
   Reference reference{};
   reference.wanted = wanted;
   reference.number = from.number;
@@ -413,21 +431,31 @@ void AnswerJoin::Count(const DecisionFact& permit, const Answers& answers) {
   }
 }
 
-void AnswerJoin::Show(const DecisionFact& permit, const Answers& answers) {
-  if (!found_ && answers.finals.empty()) return;
-  if (!tally_.WouldShow(permit.index, found_)) return;
-  ExchangeRefs refs;
-  refs.permit_number = Hex(permit.number);
-  if (permit.query_found) refs.query = scene_.RefOf({permit.query_index, permit.requester});
-  refs.decision = scene_.RefOf(PlaceOf(permit));
-  for (const auto* list : {&answers.interims, &answers.finals}) {
-    for (const AnswerFact* answer : *list)
-      refs.provisions.push_back(scene_.RefOf(PlaceOf(*answer)));
+// The permit may be null; then there are answers.
+void AnswerJoin::Show(const DecisionFact* permit, const Answers& answers) {
+  std::vector<const AnswerFact*> provisions = answers.interims;
+  provisions.insert(provisions.end(), answers.finals.begin(), answers.finals.end());
+  const AnswerFact* first = !provisions.empty()         ? provisions.front()
+                            : !answers.receipts.empty() ? answers.receipts.front()
+                                                        : nullptr;
+  const Place anchor = permit != nullptr ? PlaceOf(*permit) : PlaceOf(*first);
+  const End end = permit == nullptr        ? End::kWithoutPermit
+                  : answers.finals.empty() ? End::kUnanswered
+                                           : EndOf(*answers.finals.front());
+  tally_.timeline.Add(scene_.Within(permit != nullptr ? permit->time_ms : first->time_ms), end);
+  if (!tally_.sample.Wants(anchor, end, found_)) return;
+  ExchangePlaces places;
+  places.end = end;
+  places.found = found_;
+  if (permit != nullptr) {
+    places.has_permit = true;
+    places.number = permit->number;
+    places.decision = {PlaceOf(*permit)};
+    if (permit->query_found) places.query = {{permit->query_index, permit->requester}};
   }
-  for (const AnswerFact* answer : answers.receipts) {
-    refs.receipts.push_back(scene_.RefOf(PlaceOf(*answer)));
-  }
-  tally_.Show(permit.index, found_, refs);
+  for (const AnswerFact* answer : provisions) places.provisions.push_back(PlaceOf(*answer));
+  for (const AnswerFact* answer : answers.receipts) places.receipts.push_back(PlaceOf(*answer));
+  tally_.sample.Add(anchor, std::move(places));
 }
 
 }  // namespace

@@ -64,6 +64,7 @@ class DecisionJoin {
   void CheckOne(const std::vector<const DecisionFact*>& decisions);
   void CheckUndecided(const QueryFact& query);
   void Count(const DecisionFact& decision);
+  void Show(const DecisionFact* refusal, const QueryFact* query);
   void Connect(const DecisionFact& decision, const QueryFact* query);
   void CheckTimes(const DecisionFact& decision, const QueryFact& query);
   void Want(const DecisionFact& decision);
@@ -83,7 +84,8 @@ class DecisionJoin {
     return tally_.judge.MemberAt(institution, time_ms + scene_.tolerance_ms) != nullptr;
   }
   void Add(absl::string_view kind, const DecisionFact& decision, std::string reason,
-           std::vector<Place> related = {}) const {
+           std::vector<Place> related = {}) {
+    found_ = true;
     scene_.Add(kind, PlaceOf(decision), decision.time_ms, std::move(reason), std::move(related));
   }
 
@@ -92,10 +94,12 @@ class DecisionJoin {
   Parts<DecisionFact>::Writer permits_;
   Parts<Reference>::Writer references_;
   Parts<NumberFact>::Writer numbers_;
+  bool found_ = false;  // something about the query at hand
 };
 
 void DecisionJoin::Join(const std::vector<const QueryFact*>& queries,
                         const std::vector<const DecisionFact*>& decisions) {
+  found_ = false;
   const QueryFact* query = queries.empty() ? nullptr : queries.front();
   const bool any_permit = std::any_of(decisions.begin(), decisions.end(),
                                       [](const DecisionFact* d) { return d->permit; });
@@ -105,7 +109,10 @@ void DecisionJoin::Join(const std::vector<const QueryFact*>& queries,
     ++tally_.OfProvider(query->provider).queries;
   }
   if (query != nullptr || any_permit) ++tally_.figures.exchanges;
-  if (decisions.empty()) return CheckUndecided(*query);
+  if (decisions.empty()) {
+    CheckUndecided(*query);
+    return Show(nullptr, query);
+  }
   if (!any_permit && query != nullptr) ++tally_.figures.refused;
 
   CheckOne(decisions);
@@ -115,6 +122,21 @@ void DecisionJoin::Join(const std::vector<const QueryFact*>& queries,
     Connect(*decision, query);
     if (decision->permit) PassOn(*decision, query);
   }
+  if (!any_permit && (query != nullptr || found_)) Show(decisions.front(), query);
+}
+
+// What ends here: a refusal, or a query without decision. One of the two may be null.
+void DecisionJoin::Show(const DecisionFact* refusal, const QueryFact* query) {
+  const End end = refusal != nullptr ? End::kRefusedByBroker : End::kUndecided;
+  const Place anchor = refusal != nullptr ? PlaceOf(*refusal) : PlaceOf(*query);
+  tally_.timeline.Add(scene_.Within(refusal != nullptr ? refusal->time_ms : query->time_ms), end);
+  if (!tally_.sample.Wants(anchor, end, found_)) return;
+  ExchangePlaces places;
+  places.end = end;
+  places.found = found_;
+  if (query != nullptr) places.query = {PlaceOf(*query)};
+  if (refusal != nullptr) places.decision = {PlaceOf(*refusal)};
+  tally_.sample.Add(anchor, std::move(places));
 }
 
 void DecisionJoin::CheckUndecided(const QueryFact& query) {
@@ -196,6 +218,7 @@ void DecisionJoin::CheckTimes(const DecisionFact& decision, const QueryFact& que
 }
 
 void DecisionJoin::Want(const DecisionFact& decision) {
+  found_ |= scene_.Reaches(decision.requester, decision.time_ms);
   Reference reference{};
   reference.wanted = decision.query;
   reference.index = decision.index;
@@ -209,6 +232,7 @@ void DecisionJoin::Want(const DecisionFact& decision) {
 
 void DecisionJoin::PassOn(DecisionFact permit, const QueryFact* query) {
   permit.query_found = query != nullptr;
+  permit.found = found_;
   if (query != nullptr) {
     permit.query_index = query->index;
     permit.query_time_ms = query->time_ms;

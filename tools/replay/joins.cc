@@ -1,6 +1,9 @@
 #include "tools/replay/joins.h"
 
+#include <algorithm>
 #include <utility>
+
+#include "common/base/ids.h"
 
 namespace nakadachi::replay {
 
@@ -39,6 +42,28 @@ bool Scene::Reaches(uint32_t log, int64_t time_ms) const {
 EntryRef Scene::RefOf(Place place) const {
   return {place.log == Interner::kUnlisted ? "" : interners->institutions.Text(place.log),
           place.index};
+}
+
+ExchangeRefs Scene::RefsOf(const ExchangePlaces& places) const {
+  ExchangeRefs refs;
+  if (places.has_permit) {
+    refs.permit_number = HexEncode(absl::string_view(
+        reinterpret_cast<const char*>(places.number.data()), places.number.size()));
+  }
+  refs.end = places.end;
+  refs.found = places.found;
+  for (const Place& place : places.query) refs.query = RefOf(place);
+  for (const Place& place : places.decision) refs.decision = RefOf(place);
+  for (const Place& place : places.provisions) refs.provisions.push_back(RefOf(place));
+  for (const Place& place : places.receipts) refs.receipts.push_back(RefOf(place));
+  return refs;
+}
+
+int64_t Scene::Within(int64_t time_ms) const {
+  const auto& events = history->Events();
+  const int64_t first_ms = events.empty() ? time_ms : events.front().time_ms;
+  const int64_t last_ms = Log(kBroker).checkpoint_ms;
+  return first_ms > last_ms ? time_ms : std::clamp(time_ms, first_ms, last_ms);
 }
 
 void Scene::Add(absl::string_view kind, Place place, int64_t time_ms, std::string reason,

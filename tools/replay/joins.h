@@ -61,6 +61,9 @@ struct Scene {
   // Whether the log's export goes beyond that time: then what was recorded by then is in it.
   bool Reaches(uint32_t log, int64_t time_ms) const;
   EntryRef RefOf(Place place) const;
+  ExchangeRefs RefsOf(const ExchangePlaces& places) const;
+  // Within the network's life as its broker tells it, so that a false clock stretches no timeline.
+  int64_t Within(int64_t time_ms) const;
   void Add(absl::string_view kind, Place place, int64_t time_ms, std::string reason,
            std::vector<Place> related = {}) const;
 };

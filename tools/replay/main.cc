@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "tools/replay/film.h"
 #include "tools/replay/replay.h"
 #include "tools/replay/search.h"
 #include "tools/replay/search_index.h"
@@ -20,6 +21,7 @@ constexpr int kUnreadable = 2;
 constexpr char kFooter[] =
     "Exit codes: 0 no findings; 1 findings; 2 unreadable evidence or wrong usage.\n"
     "Example: nakadachi-replay --vkey \"$(cat broker.vkey)\" evidence/\n"
+    "         nakadachi-replay evidence/ --html replay.html\n"
     "         nakadachi-replay index evidence/\n"
     "         nakadachi-replay search evidence/ --institution 072028 --outcome provided "
     "--from 2024-04-01\n"
@@ -31,6 +33,7 @@ struct Arguments {
   SearchOptions search;
   std::string from;
   std::string to;
+  std::string html;  // where the page goes; empty: nowhere
   bool json = false;
   std::string kind;
 };
@@ -71,7 +74,12 @@ int RunReplay(Arguments arguments) {
   }
   if (!report.ok()) return Fail(report.status());
   std::cout << (arguments.json ? ToJson(*report) : ToText(*report));
-  return report->clean() ? kClean : kFound;
+  const int code = report->clean() ? kClean : kFound;
+  if (arguments.html.empty()) return code;
+  const auto page = GatherPage(arguments.replay.folders, *std::move(report));
+  if (!page.ok()) return Fail(page.status());
+  const absl::Status written = WritePage(arguments.html, RenderPage(*page));
+  return written.ok() ? code : Fail(written);
 }
 
 int RunIndex(Arguments arguments) {
@@ -172,6 +180,9 @@ int Main(int argc, char** argv) {
                  "The broker's first key as a C2SP verifier key, from another source than the "
                  "export (default: as the export says)");
   app.add_flag("--json", arguments.json, "Print the whole report as JSON");
+  app.add_option("--html", arguments.html,
+                 "Also write the report as one page, Japanese and English, that any browser shows "
+                 "without a network");
   app.add_option("--threads", arguments.replay.threads, "How many (default 2)")
       ->check(CLI::Range(1, 256));
   app.add_option_function<double>(

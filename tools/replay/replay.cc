@@ -61,6 +61,7 @@ class Replayer {
   using Join = absl::Status (*)(const Scene&, size_t, Tally*);
   absl::Status RunJoin(absl::string_view step, Join join);
   void Finish();
+  void AddEvents();
   void Progress(absl::string_view step, uint64_t done, uint64_t all);
 
   const ReplayOptions options_;
@@ -92,7 +93,8 @@ absl::StatusOr<Report> Replayer::Run(ReplayTimes* times) {
   }
   const double structure_s = SecondsSince(start);
   for (int i = 0; i < std::max(1, options_.threads); ++i) {
-    tallies_.push_back(std::make_unique<Tally>(history_.get(), &interners_, &rereader_));
+    tallies_.push_back(std::make_unique<Tally>(history_.get(), &interners_, &rereader_,
+                                               report_.logs.front().size));
   }
   NAKADACHI_RETURN_IF_ERROR(RunJoin("decisions", JoinDecisions));
   NAKADACHI_RETURN_IF_ERROR(RunJoin("answers", JoinAnswers));
@@ -176,6 +178,7 @@ void Replayer::CheckOne(const LogSource& source, Scan* scan) {
     scene_.logs[number] = {structure.readable, structure.checkpoint_ms, held.has_stubs};
   }
   report_.logs.push_back(ReportOf(source, structure, held));
+  report_.events.insert(report_.events.end(), held.operations.begin(), held.operations.end());
   report_.figures.entries += structure.entries;
 }
 
@@ -240,9 +243,15 @@ absl::Status Replayer::RunJoin(absl::string_view step, Join join) {
 }
 
 void Replayer::Finish() {
-  std::map<std::pair<bool, uint64_t>, ExchangeRefs> shown;
-  for (const auto& tally : tallies_) tally->MergeInto(&report_, &shown);
-  for (auto& [rank, refs] : shown) report_.exchanges.push_back(std::move(refs));
+  Sample sample = tallies_.front()->sample;
+  for (const auto& tally : tallies_) {
+    tally->MergeInto(&report_);
+    sample.Merge(tally->sample);
+  }
+  for (const ExchangePlaces& places : sample.Chosen()) {
+    report_.exchanges.push_back(scene_.RefsOf(places));
+  }
+  AddEvents();
   for (const auto& list : history_->directory().Lists()) {
     for (const permission::Row& row : list->list->rows()) report_.procedures[row.procedure];
   }
@@ -257,6 +266,14 @@ void Replayer::Finish() {
   report_.totals = findings_.Totals();
   report_.finding_count = findings_.Count(Severity::kFinding);
   report_.note_count = findings_.Count(Severity::kNote);
+}
+
+// After those of the directory, of which none is in the report yet, those of the operations.
+void Replayer::AddEvents() {
+  report_.events.insert(report_.events.begin(), history_->Events().begin(),
+                        history_->Events().end());
+  std::stable_sort(report_.events.begin(), report_.events.end(),
+                   [](const KeyEvent& a, const KeyEvent& b) { return a.time_ms < b.time_ms; });
 }
 
 void Replayer::Progress(absl::string_view step, uint64_t done, uint64_t all) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tools/replay/finding.h"
+#include "tools/replay/timeline.h"
 
 namespace nakadachi::replay {
 
@@ -80,10 +81,21 @@ struct Use {
 // The entries of one exchange, as far as they are there.
 struct ExchangeRefs {
   std::string permit_number;  // hex; empty where there is no permit
+  End end = End::kUnanswered;
+  bool found = false;  // something about it is a finding, or is looked into
   std::optional<EntryRef> query;
   std::optional<EntryRef> decision;  // Permit or Refusal
   std::vector<EntryRef> provisions;  // interim first
   std::vector<EntryRef> receipts;
+};
+
+// Something that changed what holds, or what can be seen.
+struct KeyEvent {
+  std::string kind;  // "network-founded", "member-joined", "key-added", "key-revoked",
+                     // "route-changed", "list-published", "list-in-force", or an Operation's
+  int64_t time_ms = 0;
+  EntryRef entry;
+  std::string subject;  // the institution, or a list's version
 };
 
 // How exchanges ended.
@@ -122,8 +134,10 @@ struct Report {
   std::map<std::string, Use> as_requester;  // by institution
   std::map<std::string, Use> as_provider;
   std::vector<std::string> procedures_never_used;
-  // A few exchanges to show, those with findings first.
+  // A few exchanges to show, those with findings first, then evenly spread; see Sample.
   std::vector<ExchangeRefs> exchanges;
+  Timeline timeline;             // of all exchanges, by the time of their decision
+  std::vector<KeyEvent> events;  // by time; of the operations the first ones
   double elapsed_s = 0;
 
   bool clean() const { return finding_count == 0; }

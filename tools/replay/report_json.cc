@@ -72,6 +72,7 @@ Json Of(const ListReport& list) {
 
 Json Of(const ExchangeRefs& refs) {
   return {{"permit_number", refs.permit_number},
+          {"end", std::string(EndName(refs.end))},
           {"query", Of(refs.query)},
           {"decision", Of(refs.decision)},
           {"provisions", Of(refs.provisions)},

@@ -17,6 +17,9 @@ struct PreparedFacts final : EntryConsumer::Prepared {
   std::vector<Stub> stubs;
 };
 
+// Of a log, for the report.
+constexpr size_t kMostOperations = 20;
+
 Hash HashOf(absl::string_view bytes) {
   Hash hash{};
   std::memcpy(hash.data(), bytes.data(), std::min(bytes.size(), hash.size()));
@@ -77,7 +80,6 @@ std::unique_ptr<EntryConsumer::Prepared> Scan::Prepare(const Author& log,
 
 void Scan::Take(const Author& log, absl::Span<const Entry> run,
                 std::unique_ptr<Prepared> prepared) {
-  (void)log;
   (void)run;
   auto& ready = static_cast<PreparedFacts&>(*prepared);
   Facts& facts = ready.facts;
@@ -100,6 +102,13 @@ void Scan::Take(const Author& log, absl::Span<const Entry> run,
   for (const uint64_t index : facts.misplaced) {
     scene_.Add("statement-misplaced", {index, number_}, 0,
                "The log's author has no power to make a statement of this kind.");
+  }
+  for (Operation& operation : facts.operations) {
+    if (held_.operations.size() == kMostOperations) break;
+    held_.operations.push_back({std::move(operation.kind),
+                                operation.time_ms,
+                                {log.ToString(), operation.index},
+                                log.ToString()});
   }
   for (size_t kind = 0; kind < facts.kinds.size(); ++kind) {
     if (facts.kinds[kind] == 0) continue;

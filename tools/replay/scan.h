@@ -24,6 +24,7 @@ class Scan final : public EntryConsumer {
   // What a log held, besides the facts.
   struct Held {
     std::map<std::string, uint64_t> kinds;
+    std::vector<KeyEvent> operations;  // the first ones
     bool has_stubs = false;
   };
   // Before a log is checked. `checkpoint_ms` of its newest checkpoint.

@@ -1,7 +1,6 @@
 #include "tools/replay/tally.h"
 
 #include <algorithm>
-#include <iterator>
 
 namespace nakadachi::replay {
 namespace {
@@ -13,14 +12,14 @@ void MergeUses(const std::map<std::string, std::unique_ptr<Use>>& from,
   for (const auto& [name, use] : from) (*to)[name].Merge(*use);
 }
 
-void Shorten(std::map<std::pair<bool, uint64_t>, ExchangeRefs>* shown) {
-  while (shown->size() > kShownExchanges) shown->erase(std::prev(shown->end()));
-}
-
 }  // namespace
 
-Tally::Tally(const History* history, Interners* interners, const Rereader* rereader)
-    : judge(history, interners, rereader), history_(history), interners_(interners) {}
+Tally::Tally(const History* history, Interners* interners, const Rereader* rereader,
+             uint64_t broker_size)
+    : sample(broker_size),
+      judge(history, interners, rereader),
+      history_(history),
+      interners_(interners) {}
 
 Use& Tally::Named(const std::string& name, Uses* uses, uint32_t number,
                   std::vector<Use*>* by_number) {
@@ -60,18 +59,7 @@ Use& Tally::OfProvider(uint32_t institution) {
   return OfInstitution(institution, &providers_, &by_provider_);
 }
 
-bool Tally::WouldShow(uint64_t permit_index, bool has_findings) const {
-  if (shown_.size() < kShownExchanges) return true;
-  return std::make_pair(!has_findings, permit_index) < std::prev(shown_.end())->first;
-}
-
-void Tally::Show(uint64_t permit_index, bool has_findings, const ExchangeRefs& refs) {
-  shown_[{!has_findings, permit_index}] = refs;
-  Shorten(&shown_);
-}
-
-void Tally::MergeInto(Report* report,
-                      std::map<std::pair<bool, uint64_t>, ExchangeRefs>* shown) const {
+void Tally::MergeInto(Report* report) const {
   Figures& all = report->figures;
   all.exchanges += figures.exchanges;
   all.completed += figures.completed;
@@ -86,8 +74,7 @@ void Tally::MergeInto(Report* report,
   MergeUses(procedures_, &report->procedures);
   MergeUses(requesters_, &report->as_requester);
   MergeUses(providers_, &report->as_provider);
-  shown->insert(shown_.begin(), shown_.end());
-  Shorten(shown);
+  report->timeline.Merge(timeline);
 }
 
 }  // namespace nakadachi::replay

@@ -13,15 +13,20 @@
 #include "tools/replay/history.h"
 #include "tools/replay/judge.h"
 #include "tools/replay/report.h"
+#include "tools/replay/sample.h"
 
 namespace nakadachi::replay {
 
 // Not thread-safe.
 class Tally {
  public:
-  Tally(const History* history, Interners* interners, const Rereader* rereader);
+  // For a broker's log of so many entries.
+  Tally(const History* history, Interners* interners, const Rereader* rereader,
+        uint64_t broker_size);
 
   Figures figures;
+  Timeline timeline;
+  Sample sample;
   Judge judge;  // remembers, so it goes with the thread
 
   // Of a procedure that a list names, and of a member; all others together are "(other)".
@@ -29,11 +34,8 @@ class Tally {
   Use& OfRequester(uint32_t institution);
   Use& OfProvider(uint32_t institution);
 
-  // Keeps a few exchanges: those with findings, and the first in the broker's log.
-  void Show(uint64_t permit_index, bool has_findings, const ExchangeRefs& refs);
-  bool WouldShow(uint64_t permit_index, bool has_findings) const;
-
-  void MergeInto(Report* report, std::map<std::pair<bool, uint64_t>, ExchangeRefs>* shown) const;
+  // All but the sample.
+  void MergeInto(Report* report) const;
 
  private:
   using Uses = std::map<std::string, std::unique_ptr<Use>>;
@@ -49,11 +51,7 @@ class Tally {
   std::vector<Use*> by_question_;
   std::vector<Use*> by_requester_;
   std::vector<Use*> by_provider_;
-  std::map<std::pair<bool, uint64_t>, ExchangeRefs> shown_;  // (without findings, index)
 };
-
-// How many exchanges a report shows.
-constexpr size_t kShownExchanges = 50;
 
 }  // namespace nakadachi::replay
 
