@@ -112,8 +112,9 @@ class LedgerFixture : public ::testing::Test {
   absl::Status Open(const Options& options) {
     ledger_.reset();
     absl::StatusOr<std::unique_ptr<Ledger>> opened = Ledger::Open(options);
-    if (opened.ok()) ledger_ = *std::move(opened);
-    return opened.status();
+    if (!opened.ok()) return opened.status();
+    ledger_ = *std::move(opened);
+    return absl::OkStatus();
   }
   Prepared Make(const std::string& detail) {
     return Prepare(MakeStatement(Aizu(), detail), random_);

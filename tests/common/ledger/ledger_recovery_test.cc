@@ -331,12 +331,12 @@ TEST_F(RecoveryTest, AcknowledgedIsNeverLost) {
   std::map<uint64_t, Hash> acknowledged;
   ASSERT_TRUE(Open().ok());
   for (int round = 0; round < 400; ++round) {
-    const int what = random() % 10;
+    const auto what = random() % 10;
     if (what == 0)
       store_.FailCommits(1, MemoryLedgerStore::Fault::kNotPersisted, absl::AbortedError("a"));
     if (what == 1)
       store_.FailCommits(1, MemoryLedgerStore::Fault::kPersisted, absl::AbortedError("b"));
-    const int count = 1 + random() % 20;
+    const int count = 1 + static_cast<int>(random() % 20);
     for (int i = 0; i < count; ++i) {
       const Prepared prepared = Make(absl::StrCat(round, " ", i));
       const absl::StatusOr<v1::Recorded> recorded = ledger_->AppendAndWait(prepared);

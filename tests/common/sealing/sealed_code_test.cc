@@ -89,7 +89,8 @@ TEST_F(SealedCodeTest, AnyAlteredBitIsNoticed) {
     const size_t bits = (measured.*field)()->size() * 8;
     for (size_t bit = 0; bit < bits; ++bit) {
       v1::SealedCode altered = sealed;
-      (*(altered.*field)())[bit / 8] ^= static_cast<char>(1 << (bit % 8));
+      char& byte = (*(altered.*field)())[bit / 8];
+      byte = static_cast<char>(byte ^ (1 << (bit % 8)));
       EXPECT_FALSE(opener_.Open(altered, broker_.public_key(), binding_).ok());
     }
   }

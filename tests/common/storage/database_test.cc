@@ -7,8 +7,6 @@
 namespace nakadachi::storage {
 namespace {
 
-using testing::ElementsAre;
-
 class DatabaseTest : public StorageTest {};
 
 TEST_F(DatabaseTest, KeepsWhatWasCommittedOverReopening) {

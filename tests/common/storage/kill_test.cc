@@ -9,8 +9,6 @@
 
 #include "storage_fixture.h"
 
-extern char** environ;
-
 namespace nakadachi::storage {
 namespace {
 

@@ -92,7 +92,7 @@ TEST(CodeDeriverTest, AnyAlteredBitMakesAnInventedCode) {
   const std::string code(codes.CodeFor(person, Code("072028")).RevealBytes());
   for (size_t bit = 0; bit < code.size() * 8; ++bit) {
     std::string altered = code;
-    altered[bit / 8] ^= static_cast<char>(1 << (bit % 8));
+    altered[bit / 8] = static_cast<char>(altered[bit / 8] ^ (1 << (bit % 8)));
     EXPECT_FALSE(codes.Identify(*LinkageCode::FromBytes(altered), Code("072028")).ok());
   }
 }

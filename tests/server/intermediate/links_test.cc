@@ -63,7 +63,7 @@ class FakePermitService final : public v1::PermitService::CallbackService {
                                    v1::ReportResponse* response) override {
     return rpc::ServeUnary(
         *request, response,
-        [this](const v1::ReportRequest& asked, rpc::Answer<v1::ReportResponse> answer) {
+        [this](const v1::ReportRequest& asked, const rpc::Answer<v1::ReportResponse>& answer) {
           v1::ReportResponse result;
           for (const v1::Recorded& half : asked.halves()) {
             const bool refused = half.statement() == "refuse";
@@ -76,14 +76,14 @@ class FakePermitService final : public v1::PermitService::CallbackService {
   grpc::ServerUnaryReactor* FetchDirectory(grpc::CallbackServerContext*,
                                            const v1::FetchDirectoryRequest* request,
                                            v1::FetchDirectoryResponse* response) override {
-    return rpc::ServeUnary(
-        *request, response,
-        [](const v1::FetchDirectoryRequest& asked, rpc::Answer<v1::FetchDirectoryResponse> answer) {
-          v1::FetchDirectoryResponse page;
-          *page.add_statements() = Named(absl::StrCat(asked.after_sequence()));
-          *page.add_statements() = Named("next");
-          answer(std::move(page));
-        });
+    return rpc::ServeUnary(*request, response,
+                           [](const v1::FetchDirectoryRequest& asked,
+                              const rpc::Answer<v1::FetchDirectoryResponse>& answer) {
+                             v1::FetchDirectoryResponse page;
+                             *page.add_statements() = Named(absl::StrCat(asked.after_sequence()));
+                             *page.add_statements() = Named("next");
+                             answer(std::move(page));
+                           });
   }
 
   std::atomic<int> streams{0};

@@ -24,8 +24,6 @@
 #include "tests/server/intermediate/institution_fixture.h"
 #include "tests/server/intermediate/test_authority.h"
 
-extern char** environ;
-
 namespace nakadachi::intermediate {
 namespace {
 
