@@ -37,9 +37,9 @@ const std::vector<Kind>& Kinds() {
        "当該機関で失われたとは限らない。改めてエクスポートすること。"},
       {"truncated", kFound, Area::kStructure, "A log is shorter than what was signed",
        "A signed checkpoint covers more entries than the export holds.",
-       "Not what the missing entries said; other logs may still name them.", "ログが署名時より短い",
+       "Not what the missing entries said; other logs may still name them.", "台帳が署名時より短い",
        "署名されたチェックポイントの件数より、含まれる記録が少ない。",
-       "欠けた記録の内容は分からない。他のログに手掛かりが残る場合がある。"},
+       "欠けた記録の内容は分からない。他の台帳に手掛かりが残る場合がある。"},
       {"changed-entry", kFound, Area::kStructure, "An entry was changed",
        "An entry is not the one that was signed.", kWhoAltered, "記録が変更されている",
        "記録が署名時のものと異なる。", kWhoAlteredJa},
@@ -83,15 +83,15 @@ const std::vector<Kind>& Kinds() {
        "The log holds a statement of a kind that its author has no power to make: a permit in a "
        "member's log is no permit.",
        kNotIntent, "権限のない種類の文",
-       "記録者に作成権限のない種類の文がある。参加機関のログにある許可証は許可証ではない。",
+       "記録者に作成権限のない種類の文がある。参加機関の台帳にある許可証は許可証ではない。",
        kNotIntentJa},
       {"two-histories", kFound, Area::kStructure, "Two histories of one log",
        "Two checkpoints signed for the same log cannot both be of one growing tree. Whoever signed "
        "them has shown different histories to different readers.",
        "Not which of the two is the true one. That the signer made both is certain, or its key was "
        "in other hands.",
-       "一つのログに二つの歴史がある",
-       "同じログに署名された二つのチェックポイントが、一本の追記だけの木として両立しない。",
+       "一つの台帳に二つの歴史がある",
+       "同じ台帳に署名された二つのチェックポイントが、一本の追記だけの木として両立しない。",
        "どちらが真の歴史かは分からない。署名者が両方に署名したか、鍵が他人の手に渡っていた。"},
       {"foreign-key", kFound, Area::kStructure, "Signed by a key that is not the author's",
        "No key that the directory gives to the institution has signed the checkpoint.",
@@ -106,11 +106,11 @@ const std::vector<Kind>& Kinds() {
        "誰が使ったかは分からない。盗まれた鍵と、失効を知らないサーバーは区別できない。"},
       {"foreign-origin", kFound, Area::kStructure, "A checkpoint of another log",
        "The checkpoint is not of the log that it lies with.", kWhoAltered,
-       "別のログのチェックポイント", "チェックポイントがそのログのものでない。", kWhoAlteredJa},
+       "別の台帳のチェックポイント", "チェックポイントがその台帳のものでない。", kWhoAlteredJa},
       {"clock-moved-back", kFound, Area::kStructure, "A later checkpoint with an earlier time",
        "Of two checkpoints of one log, the longer bears the earlier time.", kClocks,
        "時刻が逆行するチェックポイント",
-       "同じログの二つのチェックポイントのうち、長い方の時刻が早い。", kClocksJa},
+       "同じ台帳の二つのチェックポイントのうち、長い方の時刻が早い。", kClocksJa},
       {"body-absent", kNote, Area::kStructure, "Statements are absent",
        "Entries are in the tree and within the scope of the export, but their ledger could not "
        "give the statements.",
@@ -120,8 +120,8 @@ const std::vector<Kind>& Kinds() {
       {"log-missing", kNote, Area::kStructure, "A member's log is not in the export",
        "The directory names a member whose log is not among the evidence; what refers to it was "
        "not judged.",
-       "Nothing about that member.", "参加機関のログが含まれていない",
-       "登録簿にある機関のログが証拠に含まれず、これに関わる参照は判定していない。",
+       "Nothing about that member.", "参加機関の台帳が含まれていない",
+       "登録簿にある機関の台帳が証拠に含まれず、これに関わる参照は判定していない。",
        "その機関については何も言えない。"},
 
       // ---- Directory and time
@@ -145,7 +145,7 @@ const std::vector<Kind>& Kinds() {
        "A statement bears a time earlier than a statement recorded before it in the same log, by "
        "more than the tolerance.",
        kClocks, "時計が戻されている",
-       "同じログで先に記録された文より、許容誤差を超えて早い時刻の文がある。", kClocksJa},
+       "同じ台帳で先に記録された文より、許容誤差を超えて早い時刻の文がある。", kClocksJa},
       {"time-ahead", kFound, Area::kDirectory, "A statement from after its checkpoint",
        "A statement bears a time later than the checkpoint over it, by more than the tolerance.",
        kClocks, "チェックポイントより後の時刻の記録",
@@ -198,7 +198,7 @@ const std::vector<Kind>& Kinds() {
        "that time.",
        "Not which of the two is at fault: the broker may have invented the query, or the requester "
        "asked without recording.",
-       "照会の記録がない許可", "許可証の示す照会が照会者のログに存在しない。",
+       "照会の記録がない許可", "許可証の示す照会が照会者の台帳に存在しない。",
        "情報提供ネットワーク側と照会者側のいずれに原因があるかは分からない。"},
       {"permit-differs", kFound, Area::kExchange, "A permit that is not what was asked",
        "Requester, provider, procedure, items, department or non-disclosure differ from the query.",
@@ -217,7 +217,7 @@ const std::vector<Kind>& Kinds() {
        "The broker refused a query whose proof it accepted, but the requester's log does not hold "
        "it.",
        "Not which of the two is at fault.", "照会の記録がない拒否",
-       "証明を認めたはずの照会が照会者のログに存在しない。", "どちらに原因があるかは分からない。"},
+       "証明を認めたはずの照会が照会者の台帳に存在しない。", "どちらに原因があるかは分からない。"},
       {"permit-late", kFound, Area::kExchange, "A permit for a query that was too old",
        "The query is older than a permit lives, and was to be refused.", kClocks,
        "古すぎる照会への許可", "許可の有効期間より古い照会に許可を出した。", kClocksJa},
@@ -233,14 +233,14 @@ const std::vector<Kind>& Kinds() {
        "A provider and a requester agree on a permit, or it bears the number of a real one, or it "
        "names an entry of the broker's log that is no permit; the broker's log does not hold it.",
        "Not who made it; that the broker recorded it is excluded.", "記録のない許可証（偽造）",
-       "提供者と照会者が同じ許可証を示すか、実在の番号を持つなどするが、ネットワークのログに記録が"
+       "提供者と照会者が同じ許可証を示すか、実在の番号を持つなどするが、ネットワークの台帳に記録が"
        "ない。",
        "誰が作ったかは分からない。ネットワークが記録したものではない。"},
       {"provision-without-permit", kFound, Area::kExchange, "An answer without permit",
        "A provider recorded a provision under a permit that the broker's log does not hold, though "
        "it reaches beyond that time.",
        "Not that information left, nor to whom: a provision is recorded before anything is sent.",
-       "許可のない提供", "ネットワークのログに存在しない許可証に基づく提供が記録されている。",
+       "許可のない提供", "ネットワークの台帳に存在しない許可証に基づく提供が記録されている。",
        "情報が実際に送られたか、誰に送られたかは分からない。"},
       {"provision-redirected", kFound, Area::kExchange, "Answered by another than the provider",
        "The institution that answered, or that the provision names, is not the permit's.",
@@ -267,7 +267,7 @@ const std::vector<Kind>& Kinds() {
        "it reaches beyond that time.",
        "Not who is at fault: the provider may have answered without recording, or the requester "
        "invented it.",
-       "提供の記録がない受領", "検証済みとして受領した提供が提供者のログに存在しない。",
+       "提供の記録がない受領", "検証済みとして受領した提供が提供者の台帳に存在しない。",
        "提供者と照会者のいずれに原因があるかは分からない。"},
       {"receipt-redirected", kFound, Area::kExchange, "Received by another than the requester",
        "The institution that recorded the receipt, or that it names, is not the permit's.",
@@ -300,7 +300,7 @@ const std::vector<Kind>& Kinds() {
        "The requester recorded a query long before the broker's checkpoint, and the broker's log "
        "has no decision on it.",
        "Not that the broker suppressed it: it may never have arrived.", "判断のない照会",
-       "照会が記録されたが、ネットワークのログに判断がない。", "届かなかっただけの場合もある。"},
+       "照会が記録されたが、ネットワークの台帳に判断がない。", "届かなかっただけの場合もある。"},
   };
   return kinds;
 }

@@ -62,9 +62,9 @@ void Timeline::Add(int64_t time_ms, End end) {
 }
 
 void Timeline::Merge(const Timeline& other) {
-  width_ = std::max(width_, other.width_);
   const std::map<int64_t, Counts> mine = bins();
   const std::map<int64_t, Counts> others = other.bins();
+  width_ = std::max(width_, other.width_);
   bins_.clear();
   for (const auto* from : {&mine, &others}) {
     for (const auto& [begin_ms, counts] : *from) {

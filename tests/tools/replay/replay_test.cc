@@ -10,6 +10,7 @@
 
 #include "tests/support/temporary_folder.h"
 #include "tests/tools/replay/story.h"
+#include "tools/replay/page/reasons.h"
 #include "tools/replay/structure.h"
 
 namespace nakadachi::replay {
@@ -32,7 +33,12 @@ ReplayOptions OptionsFor(const std::string& folder) {
 Report ReplayOf(const std::string& folder) {
   auto report = Replay(OptionsFor(folder));
   EXPECT_TRUE(report.ok()) << report.status();
-  return report.ok() ? *std::move(report) : Report();
+  if (!report.ok()) return Report();
+  for (const Finding& finding : report->findings) {
+    if (finding.kind->id == "unreadable") continue;  // the words of a file's error
+    EXPECT_NE(ReasonInJapanese(finding.reason), "") << finding.reason;
+  }
+  return *std::move(report);
 }
 
 Report ReplayOf(TestNetwork& network) {

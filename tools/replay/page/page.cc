@@ -10,6 +10,7 @@
 #include "absl/strings/str_replace.h"
 #include "common/crypto/crypto.h"
 #include "tools/replay/page/assets.h"
+#include "tools/replay/page/reasons.h"
 
 namespace nakadachi::replay {
 namespace {
@@ -98,7 +99,8 @@ std::string Findings(const Report& report) {
     Json json = {{"kind", std::string(finding.kind->id)},
                  {"log", finding.log},
                  {"time_ms", finding.time_ms},
-                 {"reason", Cut(finding.reason)}};
+                 {"reason", Cut(finding.reason)},
+                 {"reason_ja", Cut(ReasonInJapanese(finding.reason))}};
     json["index"] = finding.index.has_value() ? Json(*finding.index) : Json();
     Json related = Json::array();
     for (size_t i = 0; i < std::min<size_t>(finding.related.size(), 8); ++i) {

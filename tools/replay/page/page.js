@@ -5,7 +5,7 @@ for (const exchange of DATA.exchanges.all) recompute(exchange, LOGS);
 const findingView = (f) => {
   const kind = DATA.kinds[f.kind];
   return el('li.' + kind.severity, {}, el('b', {}, kind.title[language]), ' ', el('span.where', {}, place(f.log, f.index), f.time_ms ? ' · ' + time(f.time_ms, true) : ''),
-      el('br'), el('span', {lang: 'en'}, f.reason),
+      el('br'), language && f.reason_ja ? f.reason_ja : el('span', {lang: 'en'}, f.reason),
       f.related.length ? [el('br'), el('span.where', {}, t('findings.related') + f.related.map((ref) => place(...ref)).join(language ? '、' : ', '))] : null);
 };
 const summarySection = () => {
