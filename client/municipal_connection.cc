@@ -13,8 +13,8 @@ namespace {
 
 // Sends from a thread of its own while answers are read here; `in_flight` bounds what is
 // unanswered.
-template <typename Request, typename Response>
-absl::Status Pump(grpc::ClientReaderWriter<Request, Response>& stream,
+template <typename Requests, typename Responses, typename Request, typename Response>
+absl::Status Pump(grpc::ClientReaderWriter<Requests, Responses>& stream,
                   const std::function<bool(Request*)>& next, int in_flight,
                   const std::function<void(const Response&)>& on_answer) {
   absl::Mutex mutex;
@@ -25,7 +25,8 @@ absl::Status Pump(grpc::ClientReaderWriter<Request, Response>& stream,
   };
 
   std::thread sender([&] {
-    Request request;
+    Requests requests;  // one at a time: `next` may take as long as it likes
+    Request& request = *requests.add_requests();
     while (true) {
       {
         absl::MutexLock lock(&mutex);
@@ -38,19 +39,19 @@ absl::Status Pump(grpc::ClientReaderWriter<Request, Response>& stream,
         absl::MutexLock lock(&mutex);
         ++unanswered;
       }
-      if (!stream.Write(request)) return;
+      if (!stream.Write(requests)) return;
     }
     stream.WritesDone();
   });
 
-  Response response;
-  while (stream.Read(&response)) {
+  Responses responses;
+  while (stream.Read(&responses)) {
     {
       absl::MutexLock lock(&mutex);
-      --unanswered;
+      unanswered -= responses.responses_size();
     }
-    on_answer(response);
-    response.Clear();
+    for (const Response& response : responses.responses()) on_answer(response);
+    responses.Clear();
   }
   {
     absl::MutexLock lock(&mutex);

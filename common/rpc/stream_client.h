@@ -1,10 +1,10 @@
 // The client's end of a bidirectional stream with one answer a request, paired by tag (see
-// stream_server.h): a long-lived way to ask much at once over one call.
+// stream_batch.h): a long-lived way to ask much at once over one call.
 //
-//   rpc::StreamClient<Req, Resp> permits([stub](grpc::ClientContext* c, auto* reactor) {
+//   rpc::StreamClient<Requests, Responses> permits([stub](grpc::ClientContext* c, auto* reactor) {
 //     stub->async()->RequestPermits(c, reactor);
 //   });
-//   permits.Send(request, [](absl::StatusOr<Resp> response) { … });
+//   permits.Send(request, [](absl::StatusOr<Response> response) { … });
 #ifndef NAKADACHI_COMMON_RPC_STREAM_CLIENT_H_
 #define NAKADACHI_COMMON_RPC_STREAM_CLIENT_H_
 
@@ -27,6 +27,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "common/rpc/status_mapping.h"
+#include "common/rpc/stream_batch.h"
 
 namespace nakadachi::rpc {
 
@@ -45,12 +46,14 @@ struct StreamClientOptions {
 //                      the request was carried out is unknown
 //   the server's status where it ended the stream with another error.
 // A broken stream takes all its requests with it; the next Send opens a new one.
-template <typename Request, typename Response>
+template <typename Requests, typename Responses>
 class StreamClient {
  public:
+  using Request = RequestIn<Requests>;
+  using Response = ResponseIn<Responses>;
   using Callback = std::function<void(absl::StatusOr<Response>)>;
   using Open =
-      std::function<void(grpc::ClientContext*, grpc::ClientBidiReactor<Request, Response>*)>;
+      std::function<void(grpc::ClientContext*, grpc::ClientBidiReactor<Requests, Responses>*)>;
 
   explicit StreamClient(Open open, StreamClientOptions options = {})
       : shared_(std::make_shared<Shared>(std::move(open), options)) {}
@@ -130,7 +133,7 @@ class StreamClient {
 
   // One call. As in StreamServer, an operation counts as running from the moment it is decided
   // on, and none is started under the lock. A hold keeps gRPC from ending the call under a write.
-  class Stream final : public grpc::ClientBidiReactor<Request, Response>,
+  class Stream final : public grpc::ClientBidiReactor<Requests, Responses>,
                        public std::enable_shared_from_this<Stream> {
    public:
     explicit Stream(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
@@ -139,7 +142,7 @@ class StreamClient {
       self_ = this->shared_from_this();
       shared_->open(&context_, this);
       this->AddHold();
-      this->StartRead(&response_);
+      this->StartRead(&responses_);
       this->StartCall();
       {
         absl::MutexLock lock(&mutex_);
@@ -168,20 +171,21 @@ class StreamClient {
 
     void OnReadDone(bool ok) override {
       if (!ok) return Break();
-      Callback callback;
+      std::vector<std::pair<Callback, Response>> answered;
+      answered.reserve(static_cast<size_t>(responses_.responses_size()));
       {
         absl::MutexLock lock(&mutex_);
-        auto found = in_flight_.find(response_.tag());
-        if (found != in_flight_.end()) {
-          callback = std::move(found->second.callback);
+        for (Response& response : *responses_.mutable_responses()) {
+          auto found = in_flight_.find(response.tag());
+          if (found == in_flight_.end()) continue;
+          answered.emplace_back(std::move(found->second.callback), std::move(response));
           in_flight_.erase(found);
         }
       }
-      Response response = std::move(response_);
-      response_ = Response();
-      if (callback) Deliver(callback, ResultOf(std::move(response)));
+      responses_.Clear();
+      for (auto& [callback, response] : answered) Deliver(callback, ResultOf(std::move(response)));
       Advance();
-      this->StartRead(&response_);
+      this->StartRead(&responses_);
     }
 
     void OnWriteDone(bool ok) override {
@@ -252,11 +256,8 @@ class StreamClient {
         absl::MutexLock lock(&mutex_);
         const size_t room = shared_->options.max_in_flight - in_flight_.size();
         if (!writing_ && !broken_ && !waiting_.empty() && room > 0) {
-          request_ = std::move(waiting_.front().first);
-          request_.set_tag(++last_tag_);
-          in_flight_.emplace(last_tag_, std::move(waiting_.front().second));
-          waiting_.pop_front();
-          more = !waiting_.empty() && room > 1;
+          FillRequests(room);
+          more = !waiting_.empty() && in_flight_.size() < shared_->options.max_in_flight;
           write = writing_ = true;
         }
         if (broken_ && !writing_ && holding_) {
@@ -266,8 +267,21 @@ class StreamClient {
       }
       grpc::WriteOptions options;
       if (more) options.set_buffer_hint();
-      if (write) this->StartWrite(&request_, options);
+      if (write) this->StartWrite(&requests_, options);
       if (release) this->RemoveHold();
+    }
+
+    void FillRequests(size_t room) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+      requests_.Clear();
+      BatchRoom batch;
+      for (; room > 0 && !waiting_.empty(); --room) {
+        auto& [request, pending] = waiting_.front();
+        request.set_tag(last_tag_ + 1);
+        if (!batch.Take(request)) return;
+        *requests_.add_requests() = std::move(request);
+        in_flight_.emplace(++last_tag_, std::move(pending));
+        waiting_.pop_front();
+      }
     }
 
     // One alarm serves all requests: a late one is noticed within a quarter of the timeout.
@@ -310,8 +324,8 @@ class StreamClient {
     const std::shared_ptr<Shared> shared_;
     std::shared_ptr<Stream> self_;  // until OnDone
     grpc::ClientContext context_;
-    Request request_;    // of the running write
-    Response response_;  // of the running read
+    Requests requests_;    // of the running write
+    Responses responses_;  // of the running read
 
     absl::Mutex mutex_;
     std::deque<std::pair<Request, Pending>> waiting_ ABSL_GUARDED_BY(mutex_);

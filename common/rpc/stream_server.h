@@ -1,11 +1,11 @@
 // The server's end of a bidirectional stream with one answer a request, in any order, paired by
-// tag: Request has `uint64 tag`, Response has `uint64 tag` and `bytes error`.
+// tag (see stream_batch.h).
 //
-//   grpc::ServerBidiReactor<Req, Resp>* RequestPermits(grpc::CallbackServerContext* c) override {
+//   grpc::ServerBidiReactor<Requests, Responses>* RequestPermits(Context* c) override {
 //     auto peer = rpc::RequireRole(c, {rpc::Role::kIntermediate});
-//     if (!peer.ok()) return rpc::RefuseStream<Req, Resp>(peer.status());
-//     return rpc::ServeStream<Req, Resp>(&open_, [this, peer = *peer](Req request, auto answer) {
-//       model_->Decide(*peer, std::move(request), std::move(answer));
+//     if (!peer.ok()) return rpc::RefuseStream<Requests, Responses>(peer.status());
+//     return rpc::ServeStream<Requests, Responses>(&open_, [this](Request r, auto answer) {
+//       model_->Decide(std::move(r), std::move(answer));
 //     });
 //   }
 #ifndef NAKADACHI_COMMON_RPC_STREAM_SERVER_H_
@@ -21,25 +21,31 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "common/base/status.h"
 #include "common/rpc/answer.h"
 #include "common/rpc/open_streams.h"
 #include "common/rpc/status_mapping.h"
+#include "common/rpc/stream_batch.h"
 
 namespace nakadachi::rpc {
 
 // The handler gets one request of a stream at a time. Back-pressure: nothing is read while
-// `max_in_flight` requests have been read and their answers not yet written. Ends with OK after the
-// client's half-close once all are answered; with UNAVAILABLE, once what was read is answered,
-// where its OpenStreams are stopped; at once on cancellation, deadline or the end of a shutdown's
-// grace, whether or not answers are still to come.
-template <typename Request, typename Response>
-class StreamServer final : public grpc::ServerBidiReactor<Request, Response>,
+// `max_in_flight` requests have been read and their answers not yet written (a message brings up to
+// kMaxBatchSize). Ends with OK after the client's half-close once all are answered; with
+// INVALID_ARGUMENT "requests" on a message of none ("required") or too many ("too-many"); with
+// UNAVAILABLE, once what was read is answered, where its OpenStreams are stopped; at once on
+// cancellation, deadline or the end of a shutdown's grace, whether or not answers are still to
+// come.
+template <typename Requests, typename Responses>
+class StreamServer final : public grpc::ServerBidiReactor<Requests, Responses>,
                            public OpenStreams::Stream {
  public:
+  using Request = RequestIn<Requests>;
+  using Response = ResponseIn<Responses>;
   using Handler = rpc::AnsweringHandler<Request, Response>;
 
-  static grpc::ServerBidiReactor<Request, Response>* Start(OpenStreams* open, Handler handler,
-                                                           int max_in_flight) {
+  static grpc::ServerBidiReactor<Requests, Responses>* Start(OpenStreams* open, Handler handler,
+                                                             int max_in_flight) {
     auto stream =
         std::shared_ptr<StreamServer>(new StreamServer(open, std::move(handler), max_in_flight));
     stream->self_ = stream;
@@ -49,11 +55,16 @@ class StreamServer final : public grpc::ServerBidiReactor<Request, Response>,
   }
 
   void OnReadDone(bool ok) override {
-    if (ok && Begin()) Handle();
+    const absl::Status refusal = ok ? Check() : absl::OkStatus();
+    if (ok && refusal.ok() && Begin()) Handle();
     {
       absl::MutexLock lock(&mutex_);
       reading_ = false;
       half_closed_ = !ok;
+      if (!refusal.ok()) {
+        end_ = ToGrpc(refusal);
+        broken_ = true;
+      }
     }
     Advance();
   }
@@ -62,7 +73,7 @@ class StreamServer final : public grpc::ServerBidiReactor<Request, Response>,
     {
       absl::MutexLock lock(&mutex_);
       writing_ = false;
-      --in_flight_;
+      in_flight_ -= responses_.responses_size();
       broken_ |= !ok;
     }
     Advance();
@@ -94,21 +105,31 @@ class StreamServer final : public grpc::ServerBidiReactor<Request, Response>,
   StreamServer(OpenStreams* open, Handler handler, int max_in_flight)
       : open_(open), handler_(std::move(handler)), max_in_flight_(max_in_flight) {}
 
+  absl::Status Check() const {
+    const int size = requests_.requests_size();
+    if (size == 0) return InvalidField("requests", "required", "a message carries none");
+    if (size <= kMaxBatchSize) return absl::OkStatus();
+    return InvalidField("requests", "too-many",
+                        absl::StrCat("a message carries ", kMaxBatchSize, " at most"));
+  }
+
   // False where the stream has ended meanwhile: nobody would get the answer.
   bool Begin() {
     absl::MutexLock lock(&mutex_);
     if (finished_) return false;
-    ++in_flight_;
+    in_flight_ += requests_.requests_size();
     return true;
   }
 
   // `reading_` stays set meanwhile, so that no read overtakes the handler.
   void Handle() {
-    const uint64_t tag = request_.tag();
-    handler_(std::move(request_), [self = self_, tag](absl::StatusOr<Response> response) {
-      self->Take(tag, std::move(response));
-    });
-    request_ = Request();
+    for (Request& request : *requests_.mutable_requests()) {
+      const uint64_t tag = request.tag();
+      handler_(std::move(request), [self = self_, tag](absl::StatusOr<Response> response) {
+        self->Take(tag, std::move(response));
+      });
+    }
+    requests_.Clear();
   }
 
   void Take(uint64_t tag, absl::StatusOr<Response> result) {
@@ -137,8 +158,7 @@ class StreamServer final : public grpc::ServerBidiReactor<Request, Response>,
     {
       absl::MutexLock lock(&mutex_);
       if (!writing_ && !broken_ && !answers_.empty()) {
-        response_ = std::move(answers_.front());
-        answers_.pop_front();
+        FillResponses();
         more = !answers_.empty();
         write = writing_ = true;
       }
@@ -149,22 +169,32 @@ class StreamServer final : public grpc::ServerBidiReactor<Request, Response>,
         read = reading_ = true;
       }
       if (((over && !reading_) || stop) && !writing_ && !finished_) finish = finished_ = true;
+      end = end_;
       if (stop && !over) end = grpc::Status(grpc::StatusCode::UNAVAILABLE, "the server stops");
     }
     // A write that another follows need not be flushed by itself.
     grpc::WriteOptions options;
     if (more) options.set_buffer_hint();
-    if (write) this->StartWrite(&response_, options);
-    if (read) this->StartRead(&request_);
+    if (write) this->StartWrite(&responses_, options);
+    if (read) this->StartRead(&requests_);
     if (finish) this->Finish(end);
+  }
+
+  void FillResponses() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    responses_.Clear();
+    BatchRoom batch;
+    while (!answers_.empty() && batch.Take(answers_.front())) {
+      *responses_.add_responses() = std::move(answers_.front());
+      answers_.pop_front();
+    }
   }
 
   OpenStreams* const open_;
   const Handler handler_;
   const int max_in_flight_;
   std::shared_ptr<StreamServer> self_;  // until OnDone
-  Request request_;                     // of the running read
-  Response response_;                   // of the running write
+  Requests requests_;                   // of the running read
+  Responses responses_;                 // of the running write
 
   absl::Mutex mutex_;
   std::deque<Response> answers_ ABSL_GUARDED_BY(mutex_);
@@ -175,20 +205,21 @@ class StreamServer final : public grpc::ServerBidiReactor<Request, Response>,
   bool broken_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  grpc::Status end_ ABSL_GUARDED_BY(mutex_);  // OK, or why a message ended the stream
 };
 
 // Without `open` the stream ends with the grace of a shutdown at the earliest.
-template <typename Request, typename Response>
-grpc::ServerBidiReactor<Request, Response>* ServeStream(OpenStreams* open,
-                                                        AnsweringHandler<Request, Response> handler,
-                                                        int max_in_flight = 256) {
-  return StreamServer<Request, Response>::Start(open, std::move(handler), max_in_flight);
+template <typename Requests, typename Responses>
+grpc::ServerBidiReactor<Requests, Responses>* ServeStream(
+    OpenStreams* open, AnsweringHandler<RequestIn<Requests>, ResponseIn<Responses>> handler,
+    int max_in_flight = 256) {
+  return StreamServer<Requests, Responses>::Start(open, std::move(handler), max_in_flight);
 }
 
 // Ends a stream before it begins.
-template <typename Request, typename Response>
-grpc::ServerBidiReactor<Request, Response>* RefuseStream(const absl::Status& status) {
-  class Refusal final : public grpc::ServerBidiReactor<Request, Response> {
+template <typename Requests, typename Responses>
+grpc::ServerBidiReactor<Requests, Responses>* RefuseStream(const absl::Status& status) {
+  class Refusal final : public grpc::ServerBidiReactor<Requests, Responses> {
    public:
     explicit Refusal(const absl::Status& status) { this->Finish(ToGrpc(status)); }
     void OnDone() override { delete this; }

@@ -43,14 +43,14 @@ class ExchangeServiceImpl final : public v1::ExchangeService::CallbackService {
         });
   }
 
-  grpc::ServerBidiReactor<v1::ProvideRequest, v1::ProvideResponse>* ProvideMany(
+  grpc::ServerBidiReactor<v1::ProvideRequests, v1::ProvideResponses>* ProvideMany(
       grpc::CallbackServerContext* context) override {
     absl::StatusOr<PeerPtr> peer = rpc::RequireRole(context, {rpc::Role::kIntermediate});
     if (!peer.ok()) {
-      return rpc::RefuseStream<v1::ProvideRequest, v1::ProvideResponse>(
+      return rpc::RefuseStream<v1::ProvideRequests, v1::ProvideResponses>(
           hosting_->Counted(peer.status()));
     }
-    return rpc::ServeStream<v1::ProvideRequest, v1::ProvideResponse>(
+    return rpc::ServeStream<v1::ProvideRequests, v1::ProvideResponses>(
         streams_, [this, peer = *std::move(peer)](const v1::ProvideRequest& request,
                                                   rpc::Answer<v1::ProvideResponse> answer) {
           DoProvide(request.permit(), peer, std::move(answer));

@@ -154,7 +154,7 @@ class GrpcBrokerLink final : public BrokerLink {
  private:
   const std::unique_ptr<v1::PermitService::Stub> stub_;
   UnaryCalls calls_;
-  rpc::StreamClient<v1::RequestPermitRequest, v1::RequestPermitResponse> permits_;
+  rpc::StreamClient<v1::RequestPermitRequests, v1::RequestPermitResponses> permits_;
 };
 
 // One other platform.
@@ -169,7 +169,7 @@ struct GrpcPeer {
 
   const std::unique_ptr<v1::ExchangeService::Stub> stub;
   UnaryCalls calls;
-  rpc::StreamClient<v1::ProvideRequest, v1::ProvideResponse> provisions;
+  rpc::StreamClient<v1::ProvideRequests, v1::ProvideResponses> provisions;
 };
 
 class GrpcPeerLink final : public PeerLink {

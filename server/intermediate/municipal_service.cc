@@ -65,17 +65,19 @@ class MunicipalServiceImpl final : public v1::MunicipalService::CallbackService 
     });
   }
 
-  grpc::ServerBidiReactor<v1::RegisterReplicasRequest, v1::RegisterReplicasResponse>*
+  grpc::ServerBidiReactor<v1::RegisterReplicasRequests, v1::RegisterReplicasResponses>*
   RegisterReplicaStream(grpc::CallbackServerContext* context) override {
     using Request = v1::RegisterReplicasRequest;
     using Response = v1::RegisterReplicasResponse;
+    using Requests = v1::RegisterReplicasRequests;
+    using Responses = v1::RegisterReplicasResponses;
     absl::StatusOr<PeerPtr> peer = rpc::RequireRole(context, {Role::kOffice});
     if (!peer.ok()) {
-      return rpc::RefuseStream<Request, Response>(hosting_->Counted(peer.status()));
+      return rpc::RefuseStream<Requests, Responses>(hosting_->Counted(peer.status()));
     }
     // A request has up to a thousand entries: few of them in flight keep the disk busy.
     constexpr int kMaxInFlight = 8;
-    return rpc::ServeStream<Request, Response>(
+    return rpc::ServeStream<Requests, Responses>(
         parts_.streams,
         [this, peer = *std::move(peer)](Request request, rpc::Answer<Response> answer) {
           auto shared = std::make_shared<Request>(std::move(request));
@@ -111,14 +113,14 @@ class MunicipalServiceImpl final : public v1::MunicipalService::CallbackService 
                            });
   }
 
-  grpc::ServerBidiReactor<v1::QueryRequest, v1::QueryResponse>* QueryMany(
+  grpc::ServerBidiReactor<v1::QueryRequests, v1::QueryResponses>* QueryMany(
       grpc::CallbackServerContext* context) override {
     absl::StatusOr<PeerPtr> peer = rpc::RequireRole(context, {Role::kOffice, Role::kStaff});
     if (!peer.ok()) {
-      return rpc::RefuseStream<v1::QueryRequest, v1::QueryResponse>(
+      return rpc::RefuseStream<v1::QueryRequests, v1::QueryResponses>(
           hosting_->Counted(peer.status()));
     }
-    return rpc::ServeStream<v1::QueryRequest, v1::QueryResponse>(
+    return rpc::ServeStream<v1::QueryRequests, v1::QueryResponses>(
         parts_.streams, [this, peer = *std::move(peer)](v1::QueryRequest request,
                                                         rpc::Answer<v1::QueryResponse> answer) {
           Ask(*peer, std::move(request), std::move(answer));

@@ -189,18 +189,18 @@ class FakeMunicipal final : public v1::MunicipalService::CallbackService {
     return behaviour_->Reply(c);
   }
 
-  grpc::ServerBidiReactor<v1::QueryRequest, v1::QueryResponse>* QueryMany(Context*) override {
+  grpc::ServerBidiReactor<v1::QueryRequests, v1::QueryResponses>* QueryMany(Context*) override {
     if (!refuse_streams.ok()) {
-      return rpc::RefuseStream<v1::QueryRequest, v1::QueryResponse>(refuse_streams);
+      return rpc::RefuseStream<v1::QueryRequests, v1::QueryResponses>(refuse_streams);
     }
-    return rpc::ServeStream<v1::QueryRequest, v1::QueryResponse>(
+    return rpc::ServeStream<v1::QueryRequests, v1::QueryResponses>(
         nullptr, [this](const v1::QueryRequest& request, rpc::Answer<v1::QueryResponse> answer) {
           Gather(request, std::move(answer));
         });
   }
-  grpc::ServerBidiReactor<v1::RegisterReplicasRequest, v1::RegisterReplicasResponse>*
+  grpc::ServerBidiReactor<v1::RegisterReplicasRequests, v1::RegisterReplicasResponses>*
   RegisterReplicaStream(Context*) override {
-    return rpc::ServeStream<v1::RegisterReplicasRequest, v1::RegisterReplicasResponse>(
+    return rpc::ServeStream<v1::RegisterReplicasRequests, v1::RegisterReplicasResponses>(
         nullptr, [](const v1::RegisterReplicasRequest& request,
                     rpc::Answer<v1::RegisterReplicasResponse> answer) {
           v1::RegisterReplicasResponse response;

@@ -15,9 +15,9 @@
 namespace nakadachi::client {
 namespace {
 
-using QueryStream = grpc::ServerReaderWriter<v1::QueryResponse, v1::QueryRequest>;
+using QueryStream = grpc::ServerReaderWriter<v1::QueryResponses, v1::QueryRequests>;
 using ReplicaStream =
-    grpc::ServerReaderWriter<v1::RegisterReplicasResponse, v1::RegisterReplicasRequest>;
+    grpc::ServerReaderWriter<v1::RegisterReplicasResponses, v1::RegisterReplicasRequests>;
 
 class FakeService final : public v1::MunicipalService::Service {
  public:
@@ -31,11 +31,14 @@ class FakeService final : public v1::MunicipalService::Service {
   std::function<grpc::Status(ReplicaStream&)> on_replica;
 };
 
-v1::QueryResponse AnswerTo(const v1::QueryRequest& request) {
-  v1::QueryResponse response;
-  response.set_tag(request.tag());
-  response.set_request_id(request.request_id());
-  return response;
+v1::QueryResponses AnswersTo(const v1::QueryRequests& requests) {
+  v1::QueryResponses responses;
+  for (const v1::QueryRequest& request : requests.requests()) {
+    v1::QueryResponse& response = *responses.add_responses();
+    response.set_tag(request.tag());
+    response.set_request_id(request.request_id());
+  }
+  return responses;
 }
 
 class MunicipalStreamTest : public testing::Test {
@@ -75,9 +78,9 @@ std::multiset<uint64_t> UpTo(uint64_t count) {
 
 TEST_F(MunicipalStreamTest, AnEndInOrderWithRequestsUnansweredIsABrokenStream) {
   service_.on_query = [](grpc::ServerContext*, QueryStream& stream) {
-    v1::QueryRequest request;
-    for (int i = 0; i < 3 && stream.Read(&request); ++i) stream.Write(AnswerTo(request));
-    stream.Read(&request);
+    v1::QueryRequests requests;
+    for (int i = 0; i < 3 && stream.Read(&requests); ++i) stream.Write(AnswersTo(requests));
+    stream.Read(&requests);
     return grpc::Status::OK;
   };
   Start();
@@ -107,14 +110,15 @@ class RegisterReplicasTest : public MunicipalStreamTest {
 
 TEST_F(RegisterReplicasTest, AnswersThatMakeNoSenseHarmNobody) {
   service_.on_replica = [](ReplicaStream& stream) {
-    v1::RegisterReplicasRequest request;
-    while (stream.Read(&request)) {
-      v1::RegisterReplicasResponse response;
+    v1::RegisterReplicasRequests requests;
+    while (stream.Read(&requests)) {
+      v1::RegisterReplicasResponses responses;
+      v1::RegisterReplicasResponse& response = *responses.add_responses();
       response.set_tag(UINT64_MAX);
       auto& problem = *response.add_problems();
       problem.set_position(UINT32_MAX);
       problem.set_error("no status");
-      stream.Write(response);
+      stream.Write(responses);
     }
     return grpc::Status::OK;
   };

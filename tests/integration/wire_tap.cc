@@ -1,5 +1,6 @@
 #include "tests/integration/wire_tap.h"
 
+#include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/support/client_interceptor.h>
@@ -10,6 +11,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "common/base/check.h"
 
 namespace nakadachi::integration {
 namespace {
@@ -58,9 +60,20 @@ class Listener final : public grpc::experimental::Interceptor {
   // Every message of ours is a protobuf message, whose base is its beginning.
   void Keep(bool request, const void* bytes) {
     if (bytes == nullptr) return;
-    const auto* message = static_cast<const google::protobuf::Message*>(bytes);
-    std::unique_ptr<google::protobuf::Message> copy(message->New());
-    copy->CopyFrom(*message);
+    const auto& message = *static_cast<const google::protobuf::Message*>(bytes);
+    const auto* descriptor = message.GetDescriptor();
+    const auto* many = descriptor->FindFieldByName(request ? "requests" : "responses");
+    if (many == nullptr) return KeepOne(request, message);
+    // A stream's message is heard as what it carries, and it carries nothing else.
+    NAKADACHI_CHECK(descriptor->field_count() == 1 && many->is_repeated());
+    const google::protobuf::Reflection& reflection = *message.GetReflection();
+    for (int i = 0; i < reflection.FieldSize(message, many); ++i) {
+      KeepOne(request, reflection.GetRepeatedMessage(message, many, i));
+    }
+  }
+  void KeepOne(bool request, const google::protobuf::Message& message) const {
+    std::unique_ptr<google::protobuf::Message> copy(message.New());
+    copy->CopyFrom(message);
     Add({method_, channel_, request, std::move(copy), ""});
   }
   static void Add(Tapped tapped) {

@@ -73,7 +73,7 @@ class AskerImpl final : public Asker {
   std::vector<LinkageCode> codes_;
 
   std::unique_ptr<v1::PermitService::Stub> broker_;
-  std::unique_ptr<rpc::StreamClient<v1::RequestPermitRequest, v1::RequestPermitResponse>> stream_;
+  std::unique_ptr<rpc::StreamClient<v1::RequestPermitRequests, v1::RequestPermitResponses>> stream_;
 
   std::vector<v1::RequestPermitRequest> prepared_;
   std::atomic<size_t> next_{0};
@@ -143,7 +143,7 @@ absl::Status AskerImpl::ConnectBroker() {
   rpc::StreamClientOptions options;
   options.max_in_flight = kInFlight;
   stream_ =
-      std::make_unique<rpc::StreamClient<v1::RequestPermitRequest, v1::RequestPermitResponse>>(
+      std::make_unique<rpc::StreamClient<v1::RequestPermitRequests, v1::RequestPermitResponses>>(
           [stub = broker_.get()](grpc::ClientContext* context, auto* reactor) {
             stub->async()->RequestPermits(context, reactor);
           },

@@ -16,6 +16,8 @@ namespace {
 
 using Request = v1::RequestPermitRequest;
 using Response = v1::RequestPermitResponse;
+using Requests = v1::RequestPermitRequests;
+using Responses = v1::RequestPermitResponses;
 
 class PermitServiceImpl final : public v1::PermitService::CallbackService {
  public:
@@ -31,13 +33,13 @@ class PermitServiceImpl final : public v1::PermitService::CallbackService {
         });
   }
 
-  grpc::ServerBidiReactor<Request, Response>* RequestPermits(
+  grpc::ServerBidiReactor<Requests, Responses>* RequestPermits(
       grpc::CallbackServerContext* context) override {
     auto peer = rpc::RequireRole(context, {rpc::Role::kIntermediate});
     if (!peer.ok()) {
-      return rpc::RefuseStream<Request, Response>(Counted(parts_.figures, peer.status()));
+      return rpc::RefuseStream<Requests, Responses>(Counted(parts_.figures, peer.status()));
     }
-    return rpc::ServeStream<Request, Response>(
+    return rpc::ServeStream<Requests, Responses>(
         parts_.streams, [this, peer = *peer](const Request& query, rpc::Answer<Response> answer) {
           Decide(*peer, query, std::move(answer));
         });

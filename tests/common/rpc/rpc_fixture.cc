@@ -42,12 +42,12 @@ grpc::ServerUnaryReactor* TestService::RequestPermit(grpc::CallbackServerContext
   return Reply(context, on_call ? on_call(context) : absl::OkStatus());
 }
 
-grpc::ServerBidiReactor<Request, Response>* TestService::RequestPermits(
+grpc::ServerBidiReactor<Requests, Responses>* TestService::RequestPermits(
     grpc::CallbackServerContext* context) {
   const absl::Status status = on_call ? on_call(context) : absl::OkStatus();
-  if (!status.ok()) return RefuseStream<Request, Response>(status);
-  if (on_request) return ServeStream<Request, Response>(&streams, on_request, max_in_flight);
-  return ServeStream<Request, Response>(
+  if (!status.ok()) return RefuseStream<Requests, Responses>(status);
+  if (on_request) return ServeStream<Requests, Responses>(&streams, on_request, max_in_flight);
+  return ServeStream<Requests, Responses>(
       &streams,
       [](const Request& request, const Answer<Response>& answer) { answer(Echo(request)); },
       max_in_flight);
@@ -88,6 +88,12 @@ Request RequestOf(const std::string& content) {
   Request request;
   request.mutable_query()->set_statement(content);
   return request;
+}
+
+Requests RequestsOf(const std::string& content, int count) {
+  Requests requests;
+  for (int i = 0; i < count; ++i) *requests.add_requests() = RequestOf(content);
+  return requests;
 }
 
 std::unique_ptr<Server> MustStart(ServerOptions options) {

@@ -25,6 +25,8 @@ namespace nakadachi::rpc {
 
 using Request = v1::RequestPermitRequest;
 using Response = v1::RequestPermitResponse;
+using Requests = v1::RequestPermitRequests;
+using Responses = v1::RequestPermitResponses;
 
 inline constexpr char kServerName[] = "broker.test";
 
@@ -46,7 +48,7 @@ class TestService final : public v1::PermitService::CallbackService {
  public:
   grpc::ServerUnaryReactor* RequestPermit(grpc::CallbackServerContext* context,
                                           const Request* request, Response* response) override;
-  grpc::ServerBidiReactor<Request, Response>* RequestPermits(
+  grpc::ServerBidiReactor<Requests, Responses>* RequestPermits(
       grpc::CallbackServerContext* context) override;
   grpc::ServerUnaryReactor* Report(grpc::CallbackServerContext* context,
                                    const v1::ReportRequest* request,
@@ -90,6 +92,8 @@ class HeldRequests {
 // Answers with the request's query, so that sizes and contents can be compared.
 Response Echo(const Request& request);
 Request RequestOf(const std::string& content);
+// A stream's message of so many such requests.
+Requests RequestsOf(const std::string& content, int count = 1);
 
 // A started server, or the test ends.
 std::unique_ptr<Server> MustStart(ServerOptions options);

@@ -304,11 +304,11 @@ TEST_F(ServerTest, ShutdownEndsStreams) {
     const auto stub = v1::PermitService::NewStub(channel_);
     grpc::ClientContext context;
     auto stream = stub->RequestPermits(&context);
-    for (int i = 0; i < requests; ++i) ASSERT_TRUE(stream->Write(RequestOf("x")));
+    for (int i = 0; i < requests; ++i) ASSERT_TRUE(stream->Write(RequestsOf("x")));
     ASSERT_TRUE(held.AwaitHeld(std::min(requests, 4)));
     EXPECT_LT(ShutdownTakes(kGrace), kBound);
-    Response response;
-    EXPECT_FALSE(stream->Read(&response));
+    Responses responses;
+    EXPECT_FALSE(stream->Read(&responses));
     EXPECT_FALSE(stream->Finish().ok());
     server_.reset();
     held.Release(50);
@@ -323,19 +323,19 @@ TEST_F(ServerTest, ShutdownDoesNotWaitForIdleStreams) {
   std::array<grpc::ClientContext, 3> contexts;
   const auto unused = stub->RequestPermits(&contexts[0]);
   const auto used = stub->RequestPermits(&contexts[1]);
-  Response response;
+  Responses responses;
   for (int i = 0; i < 3; ++i) {
-    ASSERT_TRUE(used->Write(RequestOf("x")));
-    ASSERT_TRUE(used->Read(&response));
+    ASSERT_TRUE(used->Write(RequestsOf("x")));
+    ASSERT_TRUE(used->Read(&responses));
   }
   service_.streams.Stop();
   const auto late = stub->RequestPermits(&contexts[2]);
   EXPECT_LT(ShutdownTakes(kLongGrace), kLongGrace / 2);
   for (const auto* stream : {&unused, &used}) {
-    EXPECT_FALSE((*stream)->Read(&response));
+    EXPECT_FALSE((*stream)->Read(&responses));
     EXPECT_EQ((*stream)->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
   }
-  EXPECT_FALSE(late->Read(&response));
+  EXPECT_FALSE(late->Read(&responses));
   EXPECT_FALSE(late->Finish().ok());  // by the stream, or by gRPC where it came too late for that
 }
 
@@ -346,15 +346,17 @@ TEST_F(ServerTest, AStoppedStreamAnswersWhatItHasRead) {
   const auto stub = v1::PermitService::NewStub(channel_);
   grpc::ClientContext context;
   auto stream = stub->RequestPermits(&context);
-  for (const char* text : {"a", "b", "c"}) ASSERT_TRUE(stream->Write(RequestOf(text)));
+  for (const char* text : {"a", "b", "c"}) ASSERT_TRUE(stream->Write(RequestsOf(text)));
   ASSERT_TRUE(held.AwaitHeld(3));
   service_.streams.Stop();
   absl::Duration taken;
   std::thread shutdown([&] { taken = ShutdownTakes(kLongGrace); });
   held.Release(3);
   std::string answered;
-  Response response;
-  while (stream->Read(&response)) answered += response.decision().statement();
+  Responses responses;
+  while (stream->Read(&responses)) {
+    for (const Response& r : responses.responses()) answered += r.decision().statement();
+  }
   shutdown.join();
   EXPECT_EQ(answered, "cba");
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);

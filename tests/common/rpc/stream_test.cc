@@ -16,7 +16,7 @@
 namespace nakadachi::rpc {
 namespace {
 
-using Client = StreamClient<Request, Response>;
+using Client = StreamClient<Requests, Responses>;
 
 // Results by the name that the test gave the request. Thread-safe.
 class Results {
@@ -137,16 +137,18 @@ TEST_F(StreamTest, AfterHalfCloseAllIsAnswered) {
   auto stream = stub_->RequestPermits(&context);
   std::set<uint64_t> tags;
   for (uint64_t tag = 100; tag < 110; ++tag) {
-    Request request = RequestOf("x");
-    request.set_tag(tag);
+    Requests requests = RequestsOf("x");
+    requests.mutable_requests(0)->set_tag(tag);
     tags.insert(tag);
-    ASSERT_TRUE(stream->Write(request));
+    ASSERT_TRUE(stream->Write(requests));
   }
   stream->WritesDone();
   ASSERT_TRUE(held.AwaitHeld(10));
   std::thread release([&] { held.Release(10); });
-  Response response;
-  while (stream->Read(&response)) EXPECT_EQ(tags.erase(response.tag()), 1u);
+  Responses responses;
+  while (stream->Read(&responses)) {
+    for (const Response& r : responses.responses()) EXPECT_EQ(tags.erase(r.tag()), 1u);
+  }
   EXPECT_TRUE(stream->Finish().ok());
   EXPECT_TRUE(tags.empty());
   release.join();
@@ -157,8 +159,8 @@ TEST_F(StreamTest, AStreamWithoutRequestsEndsWell) {
   grpc::ClientContext context;
   auto stream = stub_->RequestPermits(&context);
   stream->WritesDone();
-  Response response;
-  EXPECT_FALSE(stream->Read(&response));
+  Responses responses;
+  EXPECT_FALSE(stream->Read(&responses));
   EXPECT_TRUE(stream->Finish().ok());
 }
 
@@ -175,7 +177,7 @@ TEST_F(StreamTest, ACancelledStreamLetsGoOfItsHandler) {
   {
     grpc::ClientContext context;
     auto stream = stub_->RequestPermits(&context);
-    for (int i = 0; i < 3; ++i) ASSERT_TRUE(stream->Write(RequestOf("x")));
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(stream->Write(RequestsOf("x")));
     ASSERT_TRUE(held.AwaitHeld(3));
     context.TryCancel();
     EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
@@ -190,6 +192,99 @@ TEST_F(StreamTest, ACancelledStreamLetsGoOfItsHandler) {
   EXPECT_TRUE(alive.expired());
 }
 
+// What one message carries counts one by one.
+TEST_F(StreamTest, AMessageOfManyRequestsIsAnsweredOneByOne) {
+  HeldRequests held;
+  service_.on_request = held.handler();
+  service_.max_in_flight = 4;
+  Start();
+  grpc::ClientContext context;
+  auto stream = stub_->RequestPermits(&context);
+  ASSERT_TRUE(stream->Write(RequestsOf("x", kMaxBatchSize)));
+  ASSERT_TRUE(stream->Write(RequestsOf("y", 2)));
+  stream->WritesDone();
+  ASSERT_TRUE(held.AwaitHeld(kMaxBatchSize));
+  std::thread release([&] {
+    for (int i = 0; i < kMaxBatchSize + 2; ++i) {
+      EXPECT_TRUE(held.AwaitHeld(1));
+      held.Release(1);
+    }
+  });
+  std::map<std::string, int> answers;
+  Responses responses;
+  while (stream->Read(&responses)) {
+    EXPECT_GT(responses.responses_size(), 0);
+    EXPECT_LE(responses.responses_size(), kMaxBatchSize);
+    for (const Response& r : responses.responses()) ++answers[r.decision().statement()];
+  }
+  release.join();
+  EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_EQ(answers, (std::map<std::string, int>{{"x", kMaxBatchSize}, {"y", 2}}));
+  EXPECT_EQ(held.most(), static_cast<size_t>(kMaxBatchSize));
+}
+
+TEST_F(StreamTest, AMessageOfNoneOrTooManyEndsTheStream) {
+  HeldRequests held;
+  service_.on_request = held.handler();
+  Start();
+  const std::map<int, std::string> rules = {{0, "required"}, {kMaxBatchSize + 1, "too-many"}};
+  for (const auto& [count, rule] : rules) {
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(10)));
+    auto stream = stub_->RequestPermits(&context);
+    ASSERT_TRUE(stream->Write(RequestsOf("x", count)));
+    Responses responses;
+    EXPECT_FALSE(stream->Read(&responses)) << count;
+    const absl::Status status = FromGrpc(stream->Finish());
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+    EXPECT_EQ(GetFieldRule(status).field, "requests") << count;
+    EXPECT_EQ(GetFieldRule(status).rule, rule) << count;
+  }
+  EXPECT_EQ(held.most(), 0u);
+}
+
+// What waits behind a running write goes together, up to the bounds; nothing is lost or doubled.
+TEST_F(StreamTest, WhatWaitsGoesTogetherWithinBounds) {
+  struct Case {
+    const char* name;
+    size_t bytes;
+    int count;
+  };
+  for (const Case& c :
+       {Case{"small", 10, 1'000}, Case{"as long as a message may be joined", kMaxBatchBytes, 20},
+        Case{"longer", kMaxBatchBytes * 2, 20}, Case{"in between", 30'000, 200}}) {
+    Start();
+    Results results;
+    {
+      const auto client = MakeClient();
+      const std::string content(c.bytes, 'x');
+      for (int i = 0; i < c.count; ++i) {
+        client->Send(RequestOf(content), results.Named(absl::StrCat(i)));
+      }
+      ASSERT_TRUE(results.Await(static_cast<size_t>(c.count))) << c.name;
+    }
+    for (int i = 0; i < c.count; ++i) {
+      const auto response = results.Of(absl::StrCat(i));
+      ASSERT_TRUE(response.ok()) << c.name << response.status();
+      EXPECT_EQ(response->decision().statement().size(), c.bytes) << c.name;
+    }
+    stub_.reset();
+  }
+}
+
+TEST(BatchRoomTest, CountsAndBytesAreBounded) {
+  BatchRoom many;
+  for (int i = 0; i < kMaxBatchSize; ++i) EXPECT_TRUE(many.Take(RequestOf("x")));
+  EXPECT_FALSE(many.Take(RequestOf("x")));
+  const Request large = RequestOf(std::string(kMaxBatchBytes, 'x'));
+  BatchRoom first;
+  EXPECT_TRUE(first.Take(large));
+  EXPECT_FALSE(first.Take(RequestOf("x")));
+  BatchRoom second;
+  EXPECT_TRUE(second.Take(RequestOf("x")));
+  EXPECT_FALSE(second.Take(large));
+}
+
 TEST_F(StreamTest, TheServerReadsNoMoreThanItAnswers) {
   HeldRequests held;
   service_.on_request = held.handler();
@@ -199,14 +294,15 @@ TEST_F(StreamTest, TheServerReadsNoMoreThanItAnswers) {
   auto stream = stub_->RequestPermits(&context);
   constexpr int kRequests = 100;
   std::thread writer([&] {
-    for (int i = 0; i < kRequests; ++i) ASSERT_TRUE(stream->Write(RequestOf("x")));
+    for (int i = 0; i < kRequests; ++i) ASSERT_TRUE(stream->Write(RequestsOf("x")));
     stream->WritesDone();
   });
   for (int i = 0; i < kRequests; ++i) {
     ASSERT_TRUE(held.AwaitHeld(std::min(4, kRequests - i)));
     held.Release(1);
-    Response response;
-    ASSERT_TRUE(stream->Read(&response));
+    Responses responses;
+    ASSERT_TRUE(stream->Read(&responses));
+    ASSERT_EQ(responses.responses_size(), 1);
   }
   writer.join();
   EXPECT_TRUE(stream->Finish().ok());
@@ -224,7 +320,7 @@ TEST_F(StreamTest, AClientThatDoesNotReadIsNotBufferedFor) {
   grpc::ClientContext context;
   auto stream = stub_->RequestPermits(&context);
   // 64 MiB are far more than flow control lets through unread, either way.
-  const Request large = RequestOf(std::string(1 << 20, 'x'));
+  const Requests large = RequestsOf(std::string(1 << 20, 'x'));
   std::atomic<int> written{0};
   std::thread writer([&] {
     while (written < 64 && stream->Write(large)) ++written;

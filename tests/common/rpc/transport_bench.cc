@@ -106,13 +106,13 @@ int Measure(const std::string& folder, int in_flight, int channels) {
   const std::string address = "127.0.0.1:" + std::to_string(ports->at("network"));
 
   std::vector<std::unique_ptr<Stub>> stubs;
-  std::map<Stub*, std::unique_ptr<StreamClient<Request, Response>>> streams;
+  std::map<Stub*, std::unique_ptr<StreamClient<Requests, Responses>>> streams;
   for (int i = 0; i < channels; ++i) {
     auto channel = Connect(address, kServerName, *tls);
     NAKADACHI_CHECK(Ask(channel).ok());
     stubs.push_back(v1::PermitService::NewStub(channel));
     Stub* stub = stubs.back().get();
-    streams[stub] = std::make_unique<StreamClient<Request, Response>>(
+    streams[stub] = std::make_unique<StreamClient<Requests, Responses>>(
         [stub](grpc::ClientContext* context, auto* reactor) {
           stub->async()->RequestPermits(context, reactor);
         });

@@ -300,17 +300,20 @@ TEST_F(PermitServiceTest, AStreamAnswersEachRequestByItsTag) {
   auto stream = stub->RequestPermits(&context);
   std::thread writer([&] {
     for (uint64_t tag = 1; tag <= kQueries; ++tag) {
-      v1::RequestPermitRequest request;
+      v1::RequestPermitRequests requests;
+      v1::RequestPermitRequest& request = *requests.add_requests();
       request.set_tag(tag);
       // Every tenth is no query at all; the stream goes on.
       if (tag % 10 != 0) *request.mutable_query() = city_.Record(MakeQuery(city_, kOtherCity, tag));
-      stream->Write(request);
+      stream->Write(requests);
     }
     stream->WritesDone();
   });
   std::map<uint64_t, v1::RequestPermitResponse> answers;
-  v1::RequestPermitResponse response;
-  while (stream->Read(&response)) answers[response.tag()] = response;
+  v1::RequestPermitResponses responses;
+  while (stream->Read(&responses)) {
+    for (const auto& response : responses.responses()) answers[response.tag()] = response;
+  }
   writer.join();
   ASSERT_TRUE(stream->Finish().ok());
   ASSERT_EQ(answers.size(), kQueries);
@@ -330,11 +333,11 @@ TEST_F(PermitServiceTest, AStopDoesNotWaitForStreamsThatNobodyUses) {
   auto stub = v1::PermitService::NewStub(channel);
   grpc::ClientContext context;
   auto stream = stub->RequestPermits(&context);
-  v1::RequestPermitRequest request;
-  *request.mutable_query() = city_.Record(MakeQuery(city_));
-  v1::RequestPermitResponse response;
-  ASSERT_TRUE(stream->Write(request));
-  ASSERT_TRUE(stream->Read(&response));
+  v1::RequestPermitRequests requests;
+  *requests.add_requests()->mutable_query() = city_.Record(MakeQuery(city_));
+  v1::RequestPermitResponses responses;
+  ASSERT_TRUE(stream->Write(requests));
+  ASSERT_TRUE(stream->Read(&responses));
   constexpr absl::Duration kGrace = absl::Seconds(90);
   const absl::Time start = absl::Now();
   broker_->Shutdown(kGrace);

@@ -48,10 +48,10 @@ void AnswerByName(const std::string& name, rpc::Answer<Response> answer,
 
 class FakePermitService final : public v1::PermitService::CallbackService {
  public:
-  grpc::ServerBidiReactor<v1::RequestPermitRequest, v1::RequestPermitResponse>* RequestPermits(
+  grpc::ServerBidiReactor<v1::RequestPermitRequests, v1::RequestPermitResponses>* RequestPermits(
       grpc::CallbackServerContext*) override {
     ++streams;
-    return rpc::ServeStream<v1::RequestPermitRequest, v1::RequestPermitResponse>(
+    return rpc::ServeStream<v1::RequestPermitRequests, v1::RequestPermitResponses>(
         nullptr, [this](const v1::RequestPermitRequest& request,
                         rpc::Answer<v1::RequestPermitResponse> answer) {
           AnswerByName<v1::RequestPermitResponse>(
@@ -94,9 +94,9 @@ class FakePermitService final : public v1::PermitService::CallbackService {
 
 class FakeExchangeService final : public v1::ExchangeService::CallbackService {
  public:
-  grpc::ServerBidiReactor<v1::ProvideRequest, v1::ProvideResponse>* ProvideMany(
+  grpc::ServerBidiReactor<v1::ProvideRequests, v1::ProvideResponses>* ProvideMany(
       grpc::CallbackServerContext*) override {
-    return rpc::ServeStream<v1::ProvideRequest, v1::ProvideResponse>(
+    return rpc::ServeStream<v1::ProvideRequests, v1::ProvideResponses>(
         nullptr,
         [this](const v1::ProvideRequest& request, rpc::Answer<v1::ProvideResponse> answer) {
           AnswerByName<v1::ProvideResponse>(

@@ -225,28 +225,31 @@ TEST_F(ServiceTest, AStreamAnswersEachPermitByItsTag) {
   auto stream = stub->ProvideMany(&context);
   constexpr uint64_t kPermits = 100;
   std::map<uint64_t, std::string> numbers;
-  std::vector<v1::ProvideRequest> requests;
+  std::vector<v1::ProvideRequests> messages;
   for (uint64_t tag = 1; tag <= kPermits; ++tag) {
     v1::Statement statement = PermitFor(1);
     if (tag % 10 == 0) statement.mutable_permit()->set_provider(kFukushima);
     numbers[tag] = statement.permit().permit_number();
-    v1::ProvideRequest& request = requests.emplace_back();
+    if (tag % 7 == 1) messages.emplace_back();
+    v1::ProvideRequest& request = *messages.back().add_requests();
     request.set_tag(tag);
     *request.mutable_permit() = broker_.Record(statement);
   }
   std::thread writer([&] {
-    for (const v1::ProvideRequest& request : requests) stream->Write(request);
+    for (const v1::ProvideRequests& message : messages) stream->Write(message);
     stream->WritesDone();
   });
-  v1::ProvideResponse response;
+  v1::ProvideResponses responses;
   std::set<uint64_t> tags;
-  while (stream->Read(&response)) {
-    tags.insert(response.tag());
-    if (response.tag() % 10 == 0) {
-      EXPECT_EQ(Verdict(rpc::FromBytes(response.error())), "NOT_FOUND unknown-municipality");
-    } else {
-      EXPECT_TRUE(response.error().empty());
-      EXPECT_EQ(Checked(response).permit_number(), numbers[response.tag()]);
+  while (stream->Read(&responses)) {
+    for (const v1::ProvideResponse& response : responses.responses()) {
+      tags.insert(response.tag());
+      if (response.tag() % 10 == 0) {
+        EXPECT_EQ(Verdict(rpc::FromBytes(response.error())), "NOT_FOUND unknown-municipality");
+      } else {
+        EXPECT_TRUE(response.error().empty());
+        EXPECT_EQ(Checked(response).permit_number(), numbers[response.tag()]);
+      }
     }
   }
   writer.join();
@@ -496,7 +499,8 @@ TEST_F(ServiceTest, AStreamOfReplicasIsAnsweredByTag) {
   constexpr int kEach = 50;
   std::thread writer([&] {
     for (int i = 0; i < kRequests; ++i) {
-      v1::RegisterReplicasRequest request;
+      v1::RegisterReplicasRequests requests;
+      v1::RegisterReplicasRequest& request = *requests.add_requests();
       request.set_tag(static_cast<uint64_t>(i) + 1);
       request.set_municipality(i % 10 == 9 ? kAizu : kSendai);
       for (int j = 0; j < kEach; ++j) {
@@ -504,18 +508,20 @@ TEST_F(ServiceTest, AStreamOfReplicasIsAnsweredByTag) {
         entry.set_addressee_number(std::to_string(i * kEach + j + 1));
         *entry.mutable_set() = ImmunizationSet(1, j);
       }
-      stream->Write(request);
+      stream->Write(requests);
     }
     stream->WritesDone();
   });
-  v1::RegisterReplicasResponse response;
+  v1::RegisterReplicasResponses responses;
   std::set<uint64_t> tags;
   uint32_t stored = 0;
-  while (stream->Read(&response)) {
-    tags.insert(response.tag());
-    stored += response.stored();
-    EXPECT_EQ(Verdict(rpc::FromBytes(response.error())),
-              response.tag() % 10 == 0 ? "PERMISSION_DENIED municipality" : "OK ");
+  while (stream->Read(&responses)) {
+    for (const v1::RegisterReplicasResponse& response : responses.responses()) {
+      tags.insert(response.tag());
+      stored += response.stored();
+      EXPECT_EQ(Verdict(rpc::FromBytes(response.error())),
+                response.tag() % 10 == 0 ? "PERMISSION_DENIED municipality" : "OK ");
+    }
   }
   writer.join();
   EXPECT_TRUE(stream->Finish().ok());
