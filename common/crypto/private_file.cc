@@ -152,4 +152,19 @@ absl::Status WritePublicFile(const std::string& path, absl::string_view content,
   return Write(path, content, 0644, overwrite);
 }
 
+absl::Status DestroyPrivateFile(const std::string& path) {
+  {
+    const Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!file.ok() && errno == ENOENT) return absl::OkStatus();
+    if (!file.ok()) return IoError(path, "cannot open", errno);
+    struct stat info;
+    if (::fstat(file.get(), &info) != 0) return IoError(path, "cannot stat", errno);
+    NAKADACHI_RETURN_IF_ERROR(CheckReadable(path, info, /*is_private=*/true));
+    const std::string zeros(static_cast<size_t>(info.st_size), '\0');
+    NAKADACHI_RETURN_IF_ERROR(WriteAndSync(path, file.get(), zeros, 0600));
+  }
+  if (::unlink(path.c_str()) != 0) return IoError(path, "cannot remove", errno);
+  return SyncFolderOf(path);
+}
+
 }  // namespace nakadachi

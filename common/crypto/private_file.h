@@ -30,6 +30,10 @@ absl::Status WritePrivateFile(const std::string& path, const Secret& content, Ov
 absl::Status WritePublicFile(const std::string& path, absl::string_view content,
                              Overwrite overwrite);
 
+// Overwrites a private file, removes it, and syncs both; one that is missing is none to destroy.
+// What a file system or a disk keeps elsewhere of what once stood there is out of its reach.
+absl::Status DestroyPrivateFile(const std::string& path);
+
 }  // namespace nakadachi
 
 #endif  // NAKADACHI_COMMON_CRYPTO_PRIVATE_FILE_H_

@@ -1,6 +1,7 @@
 #include "common/storage/database.h"
 
 #include <fcntl.h>
+#include <rocksdb/compaction_filter.h>
 #include <rocksdb/db.h>
 #include <rocksdb/write_batch.h>
 #include <sys/file.h>
@@ -11,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <utility>
 
 #include "absl/container/node_hash_map.h"
@@ -19,10 +21,11 @@
 #include "absl/synchronization/mutex.h"
 #include "common/base/check.h"
 #include "common/base/status.h"
-#include "common/storage/data_key.h"
 #include "common/storage/environment.h"
 #include "common/storage/log_check.h"
+#include "common/storage/period_keys.h"
 #include "common/storage/wal_file_system.h"
+#include "common/storage/wrapped_key.h"
 
 namespace nakadachi::storage {
 namespace {
@@ -30,6 +33,8 @@ namespace {
 constexpr size_t kKeySize = 32;
 constexpr size_t kStoredNonceSize = 8;
 constexpr size_t kBlindKeySize = 16;
+constexpr size_t kPeriodSize = 2;
+constexpr int kNoPeriod = 0;
 using Nonce = std::array<char, Aead::kNonceSize>;
 
 rocksdb::Slice ToSlice(absl::string_view view) { return {view.data(), view.size()}; }
@@ -93,10 +98,72 @@ class FolderLock {
   int fd_ = -1;
 };
 
+std::string EncodePeriod(int period) {
+  return {static_cast<char>(period >> 8), static_cast<char>(period & 0xFF)};
+}
+
+// The period in front of a value; one that is too short to have one does not open either.
+int PeriodOf(absl::string_view stored) {
+  if (stored.size() < kPeriodSize) return kNoPeriod;
+  return static_cast<uint8_t>(stored[0]) << 8 | static_cast<uint8_t>(stored[1]);
+}
+
+// The seals of a family, one for each period that was met.
+class Seals {
+ public:
+  // `data_key` is what kNoPeriod is sealed under.
+  Seals(std::string family, const Secret& data_key, PeriodKeys* keys)
+      : info_(absl::StrCat("nakadachi/seal/v1/", family)), keys_(*keys) {
+    seals_.emplace(kNoPeriod, Make(data_key));
+  }
+
+  absl::StatusOr<std::shared_ptr<const Aead>> Of(int period) {
+    {
+      absl::ReaderMutexLock lock(&mutex_);
+      const auto known = seals_.find(period);
+      if (known != seals_.end()) return known->second;
+    }
+    // Found and kept in one step, lest Forget comes in between.
+    absl::MutexLock lock(&mutex_);
+    NAKADACHI_ASSIGN_OR_RETURN(const Secret key, keys_.Find(period));
+    return seals_.emplace(period, Make(key)).first->second;
+  }
+  void Forget(int period) {
+    absl::MutexLock lock(&mutex_);
+    seals_.erase(period);
+  }
+
+ private:
+  std::shared_ptr<const Aead> Make(const Secret& key) const {
+    return std::make_shared<const Aead>(HkdfSha256(key, {}, info_, kKeySize));
+  }
+
+  const std::string info_;
+  PeriodKeys& keys_;
+  absl::Mutex mutex_;
+  std::map<int, std::shared_ptr<const Aead>> seals_ ABSL_GUARDED_BY(mutex_);
+};
+
+// Takes the values of destroyed periods from the disk.
+class DropDestroyed final : public rocksdb::CompactionFilter {
+ public:
+  explicit DropDestroyed(const PeriodKeys* keys) : keys_(*keys) {}
+  bool Filter(int /*level*/, const rocksdb::Slice& /*key*/, const rocksdb::Slice& value,
+              std::string* /*new_value*/, bool* /*value_changed*/) const override {
+    const int period = PeriodOf(ToView(value));
+    return period != kNoPeriod && keys_.IsDestroyed(period);
+  }
+  const char* Name() const override { return "nakadachi.DropDestroyed"; }
+
+ private:
+  const PeriodKeys& keys_;
+};
+
 // A column family that was asked for. `seal` is empty where it is plain.
 struct Family {
   rocksdb::ColumnFamilyHandle* handle = nullptr;
-  std::optional<Aead> seal;
+  std::optional<Aead> seal;       // Form::kSealed
+  std::unique_ptr<Seals> seals;   // Form::kPeriod
   std::string associated_prefix;  // owner || 0x00 || family || 0x00
 };
 
@@ -113,11 +180,15 @@ class DatabaseImpl final : public Database, private Buffered {
     return families_[static_cast<size_t>(number)];
   }
   Random& random() const { return *random_; }
+  int current_period() const { return period_keys_->current(); }
   // By RocksDB's own id.
   rocksdb::ColumnFamilyHandle* HandleOf(uint32_t id) const;
 
   absl::Status Commit(Batch&& batch) override { return Write(std::move(batch), true); }
   absl::Status CommitUnsynced(Batch&& batch) override { return Write(std::move(batch), false); }
+  absl::Status EnterPeriod(int period) override { return period_keys_->Enter(period); }
+  absl::Status DestroyPeriod(int period) override;
+  bool IsDestroyed(int period) const override { return period_keys_->IsDestroyed(period); }
   absl::StatusOr<std::optional<std::string>> Get(int family, absl::string_view key) const override;
   absl::Status Scan(
       int family, absl::string_view prefix, absl::string_view start,
@@ -137,8 +208,9 @@ class DatabaseImpl final : public Database, private Buffered {
   void MakeFamilies(const OpenOptions& options);
   absl::StatusOr<bool> IsEmpty() const;
   absl::Status Write(Batch&& batch, bool sync);
-  absl::StatusOr<std::string> Unseal(const Family& family, absl::string_view key,
-                                     absl::string_view stored) const;
+  // nullopt where the value's period is destroyed.
+  absl::StatusOr<std::optional<std::string>> Unseal(const Family& family, absl::string_view key,
+                                                    absl::string_view stored) const;
   // Stays where it is for the life of the database.
   const Secret& BlindingKey(absl::string_view purpose) const;
 
@@ -147,6 +219,8 @@ class DatabaseImpl final : public Database, private Buffered {
   const FolderLock lock_;
   const std::shared_ptr<WalFileSystem> wal_;
   const std::unique_ptr<rocksdb::Env> env_;
+  std::unique_ptr<PeriodKeys> period_keys_;
+  std::unique_ptr<rocksdb::CompactionFilter> drop_destroyed_;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;  // all on the disk
   std::vector<Family> families_;                       // those asked for
@@ -177,6 +251,22 @@ struct Batch::Impl {
     ++next_nonce;
     return nonce;
   }
+
+  void Seal(const Family& family, const Aead& seal, absl::string_view period, absl::string_view key,
+            absl::string_view value) {
+    associated.assign(family.associated_prefix).append(key.data(), key.size());
+    associated.append(period.data(), period.size());
+    const Nonce nonce = NextNonce();
+    const std::string sealed =
+        seal.Seal(absl::string_view(nonce.data(), nonce.size()), value, associated);
+    const rocksdb::Slice key_slice = ToSlice(key);
+    const std::array<rocksdb::Slice, 3> parts = {
+        ToSlice(period), rocksdb::Slice(nonce.data(), kStoredNonceSize), rocksdb::Slice(sealed)};
+    NAKADACHI_CHECK(writes
+                        .Put(family.handle, rocksdb::SliceParts(&key_slice, 1),
+                             rocksdb::SliceParts(parts.data(), static_cast<int>(parts.size())))
+                        .ok());
+  }
 };
 
 Batch::Batch(const Database& database)
@@ -186,24 +276,21 @@ Batch::~Batch() = default;
 Batch::Batch(Batch&&) noexcept = default;
 Batch& Batch::operator=(Batch&&) noexcept = default;
 
-void Batch::Put(int family, absl::string_view key, absl::string_view value) {
+void Batch::Put(int family, absl::string_view key, absl::string_view value, Keep keep) {
   if (impl_ == nullptr) return;
   const Family& kept = impl_->database->family(family);
-  if (!kept.seal.has_value()) {
+  if (kept.seal.has_value()) {
+    impl_->Seal(kept, *kept.seal, {}, key, value);
+    return;
+  }
+  if (kept.seals == nullptr) {
     NAKADACHI_CHECK(impl_->writes.Put(kept.handle, ToSlice(key), ToSlice(value)).ok());
     return;
   }
-  impl_->associated.assign(kept.associated_prefix).append(key.data(), key.size());
-  const Nonce nonce = impl_->NextNonce();
-  const std::string sealed =
-      kept.seal->Seal(absl::string_view(nonce.data(), nonce.size()), value, impl_->associated);
-  const rocksdb::Slice key_slice = ToSlice(key);
-  const std::array<rocksdb::Slice, 2> parts = {rocksdb::Slice(nonce.data(), kStoredNonceSize),
-                                               rocksdb::Slice(sealed)};
-  NAKADACHI_CHECK(impl_->writes
-                      .Put(kept.handle, rocksdb::SliceParts(&key_slice, 1),
-                           rocksdb::SliceParts(parts.data(), static_cast<int>(parts.size())))
-                      .ok());
+  const int period = keep == Keep::kAlways ? kNoPeriod : impl_->database->current_period();
+  const auto seal = kept.seals->Of(period);
+  NAKADACHI_CHECK(seal.ok());  // its key was made when the period was entered
+  impl_->Seal(kept, **seal, EncodePeriod(period), key, value);
 }
 
 void Batch::Delete(int family, absl::string_view key) {
@@ -267,23 +354,36 @@ DatabaseImpl::~DatabaseImpl() {
 }
 
 absl::Status DatabaseImpl::Start(const OpenOptions& options) {
+  const WrappedKeyFile file = WrappedKeyFile::Data(options.path, options.owner);
   NAKADACHI_ASSIGN_OR_RETURN(std::optional<Secret> key,
-                             LoadDataKey(options.path, options.owner, *options.key_provider));
+                             LoadWrappedKey(file, *options.key_provider));
   if (key.has_value()) NAKADACHI_RETURN_IF_ERROR(CheckLogs(options.path));
+  NAKADACHI_ASSIGN_OR_RETURN(
+      period_keys_, PeriodKeys::Open(options.path, options.owner, options.key_provider, random_));
+  drop_destroyed_ = std::make_unique<DropDestroyed>(period_keys_.get());
   // Where there is a data key there was a database: an empty one must not take its place.
   NAKADACHI_RETURN_IF_ERROR(OpenRocks(options, /*may_create=*/!key.has_value()));
   if (!key.has_value()) {
     NAKADACHI_ASSIGN_OR_RETURN(const bool is_empty, IsEmpty());
     if (!is_empty)
       return StorageError(absl::StatusCode::kDataLoss, "wrapped-key", "the data key is gone");
-    NAKADACHI_ASSIGN_OR_RETURN(
-        key, CreateDataKey(options.path, options.owner, *options.key_provider, *random_));
+    NAKADACHI_ASSIGN_OR_RETURN(key, CreateWrappedKey(file, *options.key_provider, *random_));
   }
   data_key_ = *std::move(key);
   MakeFamilies(options);
   environment_->Add(this);
   return absl::OkStatus();
 }
+
+namespace {
+
+bool IsByPeriod(const OpenOptions& options, const std::string& name) {
+  return std::any_of(options.families.begin(), options.families.end(), [&](const auto& family) {
+    return family.name == name && family.form == Form::kPeriod;
+  });
+}
+
+}  // namespace
 
 absl::Status DatabaseImpl::OpenRocks(const OpenOptions& options, bool may_create) {
   rocksdb::DBOptions db_options = environment_->DatabaseOptions(env_.get());
@@ -300,8 +400,11 @@ absl::Status DatabaseImpl::OpenRocks(const OpenOptions& options, bool may_create
 
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
   descriptors.reserve(names.size());
-  for (const std::string& name : names)
-    descriptors.emplace_back(name, environment_->FamilyOptions());
+  for (const std::string& name : names) {
+    rocksdb::ColumnFamilyOptions family = environment_->FamilyOptions();
+    if (IsByPeriod(options, name)) family.compaction_filter = drop_destroyed_.get();
+    descriptors.emplace_back(name, family);
+  }
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status =
       rocksdb::DB::Open(db_options, options.path, descriptors, &handles_, &db);
@@ -324,6 +427,8 @@ void DatabaseImpl::MakeFamilies(const OpenOptions& options) {
     if (asked.form == Form::kSealed)
       family.seal.emplace(
           HkdfSha256(data_key_, {}, absl::StrCat("nakadachi/seal/v1/", asked.name), kKeySize));
+    if (asked.form == Form::kPeriod)
+      family.seals = std::make_unique<Seals>(asked.name, data_key_, period_keys_.get());
     families_.push_back(std::move(family));
   }
 }
@@ -363,14 +468,42 @@ absl::Status DatabaseImpl::Write(Batch&& batch, bool sync) {
   CheckFailed(__FILE__, __LINE__, message.c_str());
 }
 
-absl::StatusOr<std::string> DatabaseImpl::Unseal(const Family& family, absl::string_view key,
-                                                 absl::string_view stored) const {
-  if (!family.seal.has_value()) return std::string(stored);
+namespace {
+
+// `stored`: nonce || ciphertext || tag.
+absl::StatusOr<std::optional<std::string>> OpenSeal(const Aead& seal, const std::string& associated,
+                                                    absl::string_view stored) {
   Nonce nonce{};
   const size_t nonce_size = std::min(stored.size(), kStoredNonceSize);
   std::memcpy(nonce.data(), stored.data(), nonce_size);
-  return family.seal->Open(absl::string_view(nonce.data(), nonce.size()), stored.substr(nonce_size),
-                           absl::StrCat(family.associated_prefix, key));
+  NAKADACHI_ASSIGN_OR_RETURN(std::string value,
+                             seal.Open(absl::string_view(nonce.data(), nonce.size()),
+                                       stored.substr(nonce_size), associated));
+  return std::make_optional(std::move(value));
+}
+
+}  // namespace
+
+absl::Status DatabaseImpl::DestroyPeriod(int period) {
+  NAKADACHI_RETURN_IF_ERROR(period_keys_->Destroy(period));
+  for (const Family& family : families_)
+    if (family.seals != nullptr) family.seals->Forget(period);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<std::string>> DatabaseImpl::Unseal(const Family& family,
+                                                                absl::string_view key,
+                                                                absl::string_view stored) const {
+  if (family.seal.has_value())
+    return OpenSeal(*family.seal, absl::StrCat(family.associated_prefix, key), stored);
+  if (family.seals == nullptr) return std::make_optional(std::string(stored));
+  const int period = PeriodOf(stored);
+  const absl::string_view period_bytes = stored.substr(0, kPeriodSize);
+  const auto seal = family.seals->Of(period);
+  if (!seal.ok() && IsDestroyed(period)) return std::optional<std::string>();
+  NAKADACHI_RETURN_IF_ERROR(seal.status());
+  return OpenSeal(**seal, absl::StrCat(family.associated_prefix, key, period_bytes),
+                  stored.substr(period_bytes.size()));
 }
 
 absl::StatusOr<std::optional<std::string>> DatabaseImpl::Get(int family,
@@ -381,8 +514,7 @@ absl::StatusOr<std::optional<std::string>> DatabaseImpl::Get(int family,
       db_->Get(rocksdb::ReadOptions(), kept.handle, ToSlice(key), &stored);
   if (status.IsNotFound()) return std::optional<std::string>();
   NAKADACHI_RETURN_IF_ERROR(FromRocks(status));
-  NAKADACHI_ASSIGN_OR_RETURN(std::string value, Unseal(kept, key, ToView(stored)));
-  return std::make_optional(std::move(value));
+  return Unseal(kept, key, ToView(stored));
 }
 
 absl::Status DatabaseImpl::Scan(
@@ -398,8 +530,9 @@ absl::Status DatabaseImpl::Scan(
     const absl::string_view key = ToView(it->key());
     // Behind a prefix of 0xFF bytes only there is no bound; `start` may lie behind the prefix.
     if (!absl::StartsWith(key, prefix)) return absl::OkStatus();
-    NAKADACHI_ASSIGN_OR_RETURN(const std::string value, Unseal(kept, key, ToView(it->value())));
-    if (!visit(key, value)) return absl::OkStatus();
+    NAKADACHI_ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                               Unseal(kept, key, ToView(it->value())));
+    if (value.has_value() && !visit(key, *value)) return absl::OkStatus();
   }
   return FromRocks(it->status());
 }

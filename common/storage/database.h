@@ -7,6 +7,11 @@
 // a random start drawn per batch, and is followed by four zero bytes: 64 bits repeat only after
 // some 2^32 batches, and what GCM-SIV then reveals is no more than that the same value was stored
 // twice under the same key. A random number per value would cost as much as the sealing.
+//
+// Families may be kept by retention periods (Form::kPeriod): a value is sealed under the key of
+// the period that is current when it is put, and stored as period (2 bytes, big-endian) || nonce
+// || ciphertext || tag, the period bound into the seal behind the key. When a period's key is
+// destroyed, its values are gone at once; compaction takes what is left of them from the disk.
 #ifndef NAKADACHI_COMMON_STORAGE_DATABASE_H_
 #define NAKADACHI_COMMON_STORAGE_DATABASE_H_
 
@@ -26,8 +31,17 @@ namespace nakadachi::storage {
 // How a column family is kept.
 enum class Form {
   kSealed,  // values sealed
+  kPeriod,  // values sealed, each for as long as the key of its period exists
   kPlain,   // values as they are: hashes and commitments that say nothing
 };
+
+// How long a value of a family of Form::kPeriod is kept.
+enum class Keep {
+  kPeriod,  // as its period
+  kAlways,  // as the database: sealed under the data key, under the number 0
+};
+// Periods are numbers that rise: fiscal years.
+inline constexpr int kLastPeriod = 0xFFFF;
 
 struct ColumnFamily {
   std::string name;
@@ -63,7 +77,7 @@ class Batch {
   ~Batch();
   Batch(Batch&&) noexcept;
   Batch& operator=(Batch&&) noexcept;
-  void Put(int family, absl::string_view key, absl::string_view value);
+  void Put(int family, absl::string_view key, absl::string_view value, Keep keep = Keep::kPeriod);
   void Delete(int family, absl::string_view key);
   // Moves the changes of `other` (of the same database) behind these.
   void Append(Batch&& other);
@@ -92,6 +106,17 @@ class Database {
   virtual absl::Status Commit(Batch&& batch) = 0;
   // As Commit, but a crash may lose it (never part of it, never out of order).
   virtual absl::Status CommitUnsynced(Batch&& batch) = 0;
+
+  // What is put from now on, into families of Form::kPeriod, belongs to this period; its key is
+  // made and durable. Nothing happens unless the period is newer than the current one. Before the
+  // first call there is no period: values are kept always. RESOURCE_EXHAUSTED or UNAVAILABLE where
+  // the key cannot be written.
+  virtual absl::Status EnterPeriod(int period) = 0;
+  // Destroys a period's key, for good: on return its values read as absent. Does nothing where it
+  // is destroyed; completed at the next opening where a crash comes between. FAILED_PRECONDITION,
+  // rule "period-in-use", unless the period lies before the current one.
+  virtual absl::Status DestroyPeriod(int period) = 0;
+  virtual bool IsDestroyed(int period) const = 0;
 
   // Absent keys give nullopt; an altered value gives DATA_LOSS, rule "seal", a damaged file rule
   // "corrupt".

@@ -12,8 +12,8 @@
 #include "common/base/status.h"
 #include "common/crypto/crypto.h"
 #include "common/rpc/status_mapping.h"
-#include "common/storage/data_key.h"
 #include "common/storage/database.h"
+#include "common/storage/wrapped_key.h"
 #include "server/intermediate/layout.h"
 #include "tests/integration/town.h"
 
@@ -167,7 +167,9 @@ TEST_F(IsolationTest, AnotherKeyEncryptionKeyOpensNothing) {
   const std::string other = absl::StrCat(town_.folder(), "/other");
   fs::create_directories(other);
   const auto keys = storage::MakeMemoryKeyProvider(Secret(std::string(32, 'k')));
-  ASSERT_TRUE(storage::CreateDataKey(other, kAizu, *keys, SystemRandom()).ok());
+  ASSERT_TRUE(
+      storage::CreateWrappedKey(storage::WrappedKeyFile::Data(other, kAizu), *keys, SystemRandom())
+          .ok());
   fs::copy_file(fs::path(other) / "data-key", Victim() / "data-key",
                 fs::copy_options::overwrite_existing);
   EXPECT_TRUE(CheckBoth());
