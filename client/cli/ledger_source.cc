@@ -64,18 +64,6 @@ class Remote final : public LedgerSource {
   const std::string institution_;
 };
 
-// The families that a ledger has in every server's database, in the order of kFamilies.
-const std::vector<storage::ColumnFamily>& Families() {
-  static const auto* const families =
-      new std::vector<storage::ColumnFamily>{{"meta", storage::Form::kSealed},
-                                             {"commitments", storage::Form::kPlain},
-                                             {"statements", storage::Form::kSealed},
-                                             {"tiles", storage::Form::kPlain}};
-  return *families;
-}
-constexpr ledger::LedgerFamilies kFamilies = {/*commitments=*/1, /*statements=*/2, /*tiles=*/3,
-                                              /*head=*/0};
-
 class Stored final : public StoredLedger {
  public:
   explicit Stored(const Author& author) : author_(author) {}
@@ -85,12 +73,12 @@ class Stored final : public StoredLedger {
     storage::OpenOptions open;
     open.path = path;
     open.owner = author_.ToString();
-    open.families = Families();
+    open.families = ledger::FamiliesOfLedger();
     open.environment = storage::Environment::Create(kMemoryBudget);
     open.key_provider = provider_.get();
     open.random = &SystemRandom();
     NAKADACHI_ASSIGN_OR_RETURN(database_, storage::Database::Open(open));
-    store_ = ledger::MakeRocksLedgerStore(database_.get(), kFamilies);
+    store_ = ledger::MakeRocksLedgerStore(database_.get());
     return absl::OkStatus();
   }
 

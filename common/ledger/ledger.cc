@@ -18,12 +18,15 @@ namespace {
 
 constexpr size_t kSaltSize = 32;
 
-StoredHead SignHead(const Options& options, uint64_t size, const Hash& root,
-                    int64_t previous_time_ms) {
+int64_t TimeAfter(int64_t previous_ms, const Options& options) {
+  return std::max(previous_ms, options.clock->NowMs());
+}
+
+StoredHead SignHead(const Options& options, uint64_t size, const Hash& root, int64_t time_ms) {
   StoredHead head;
   head.size = size;
   head.root = root;
-  head.time_ms = std::max(previous_time_ms, options.clock->NowMs());
+  head.time_ms = time_ms;
   head.note =
       SignCheckpoint({Origin(options.author), head.size, head.root, head.time_ms}, *options.key);
   return head;
@@ -72,7 +75,7 @@ class GroupLedger final : public Ledger {
   void Run();
   bool TakeQueued(std::vector<Item>* items);
   void Record(absl::Span<Item> items);
-  LedgerCommit MakeCommit(absl::Span<Item> items);
+  LedgerCommit MakeCommit(absl::Span<Item> items, int64_t time_ms);
   void Acknowledge(absl::Span<Item> items, const TreeView& view);
 
   std::shared_ptr<const TreeView> View() const;
@@ -145,7 +148,13 @@ bool GroupLedger::TakeQueued(std::vector<Item>* items) {
 }
 
 void GroupLedger::Record(absl::Span<Item> items) {
-  LedgerCommit commit = MakeCommit(items);
+  const int64_t time_ms = TimeAfter(View()->head.time_ms, options_);
+  const absl::Status entered = options_.store->EnterPeriodOf(time_ms);
+  if (!entered.ok()) {
+    for (Item& item : items) item.done(entered);
+    return;
+  }
+  LedgerCommit commit = MakeCommit(items, time_ms);
   StoredHead head = commit.head;
   const absl::Status committed = options_.store->Commit(std::move(commit));
   if (!committed.ok()) {
@@ -158,13 +167,14 @@ void GroupLedger::Record(absl::Span<Item> items) {
   edge_.Settle();
 }
 
-LedgerCommit GroupLedger::MakeCommit(absl::Span<Item> items) {
+LedgerCommit GroupLedger::MakeCommit(absl::Span<Item> items, int64_t time_ms) {
   LedgerCommit commit;
   commit.first_index = edge_.size();
   commit.entries.reserve(items.size());
   for (Item& item : items) {
     const Prepared& prepared = item.prepared;
-    commit.entries.push_back({prepared.commitment, prepared.salt, prepared.statement});
+    commit.entries.push_back(
+        {prepared.commitment, prepared.salt, prepared.statement, prepared.keep_always});
     if (item.also) {
       if (commit.also.empty()) commit.also.push_back(options_.store->NewBatch());
       item.also(edge_.size(), commit.also.front());
@@ -173,7 +183,7 @@ LedgerCommit GroupLedger::MakeCommit(absl::Span<Item> items) {
   }
   edge_.Seal();
   commit.tiles = edge_.ChangedTiles();
-  commit.head = SignHead(options_, edge_.size(), edge_.root(), View()->head.time_ms);
+  commit.head = SignHead(options_, edge_.size(), edge_.root(), time_ms);
   return commit;
 }
 
@@ -260,8 +270,17 @@ absl::StatusOr<std::vector<Hash>> GroupLedger::ProvePrefix(uint64_t old_size, ui
 
 }  // namespace
 
+bool OutlivesItsPeriod(const v1::Statement& statement) {
+  if (statement.has_directory()) return true;
+  if (!statement.has_operation()) return false;
+  const v1::Operation& operation = statement.operation();
+  return operation.retention_case() != v1::Operation::RETENTION_NOT_SET ||
+         operation.kind() == "start";
+}
+
 Prepared Prepare(const v1::Statement& statement, Random& random) {
   Prepared prepared;
+  prepared.keep_always = OutlivesItsPeriod(statement);
   prepared.statement = statement.SerializeAsString();
   prepared.salt = random.String(kSaltSize);
   prepared.commitment = Commit(prepared.salt, prepared.statement);
@@ -273,10 +292,13 @@ absl::StatusOr<std::unique_ptr<Ledger>> Ledger::Open(const Options& options) {
   NAKADACHI_CHECK(options.clock != nullptr && options.max_batch > 0);
   NAKADACHI_ASSIGN_OR_RETURN(std::optional<StoredHead> head, options.store->ReadHead());
   const uint64_t size = head.has_value() ? head->size : 0;
+  // What is written beside the ledger before its first append has a period, too.
+  NAKADACHI_RETURN_IF_ERROR(
+      options.store->EnterPeriodOf(TimeAfter(head.has_value() ? head->time_ms : 0, options)));
   NAKADACHI_RETURN_IF_ERROR(CheckNothingBehind(*options.store, size));
   if (!head.has_value()) {
-    return std::make_unique<GroupLedger>(options, TreeEdge(),
-                                         SignHead(options, 0, merkle::EmptyRoot(), 0));
+    return std::make_unique<GroupLedger>(
+        options, TreeEdge(), SignHead(options, 0, merkle::EmptyRoot(), TimeAfter(0, options)));
   }
   std::vector<Ed25519PublicKey> keys = options.previous_keys;
   keys.push_back(options.key->public_key());
@@ -284,7 +306,7 @@ absl::StatusOr<std::unique_ptr<Ledger>> Ledger::Open(const Options& options) {
   NAKADACHI_ASSIGN_OR_RETURN(TreeEdge edge, LoadEdge(*options.store, *head));
   // The old key may be revoked by now: proofs must not wait for the next append to be good again.
   if (signer != options.key->public_key())
-    head = SignHead(options, head->size, head->root, head->time_ms);
+    head = SignHead(options, head->size, head->root, TimeAfter(head->time_ms, options));
   return std::make_unique<GroupLedger>(options, std::move(edge), *std::move(head));
 }
 

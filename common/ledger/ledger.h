@@ -31,7 +31,11 @@ struct Prepared {
   std::string statement;
   std::string salt;
   Hash commitment{};
+  bool keep_always = false;  // OutlivesItsPeriod
 };
+// Whether a statement is kept for as long as the ledger: without Directory statements no key would
+// be known, without the Operations of starts, erasures and holds nobody could judge what is gone.
+bool OutlivesItsPeriod(const v1::Statement& statement);
 // Serialises once and draws a salt.
 Prepared Prepare(const v1::Statement& statement, Random& random);
 

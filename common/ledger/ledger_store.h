@@ -20,6 +20,16 @@ struct StoredEntry {
   Hash commitment{};
   std::string salt;       // 32 bytes; empty where erased
   std::string statement;  // empty where erased
+  // To be stored for as long as the ledger, not for its period; reads leave it false.
+  bool keep_always = false;
+};
+
+// A retention period: the entries recorded in a fiscal year, [first, end).
+struct StoredPeriod {
+  int fiscal_year = 0;
+  uint64_t first = 0;
+  uint64_t end = 0;
+  bool destroyed = false;  // its key; what is left of its bodies is kept for longer
 };
 
 struct StoredHead {
@@ -57,6 +67,9 @@ class LedgerStore {
   virtual storage::Batch NewBatch() = 0;
   // nullopt: an empty ledger.
   virtual absl::StatusOr<std::optional<StoredHead>> ReadHead() = 0;
+  // What NewBatch makes from now on, and Commit, belongs to the retention period of this time (Unix
+  // ms), or of the latest that was entered. Errors of Database::EnterPeriod.
+  virtual absl::Status EnterPeriodOf(int64_t time_ms) = 0;
   // All of it or nothing; durable on return. On an error nothing was written. FAILED_PRECONDITION
   // where `first_index` is not the size of the stored head: another writer was here.
   virtual absl::Status Commit(LedgerCommit&& commit) = 0;
@@ -66,20 +79,31 @@ class LedgerStore {
   virtual absl::Status ReadEntries(
       uint64_t start, uint64_t end,
       const std::function<bool(uint64_t index, StoredEntry entry)>& visit) = 0;
+  // Oldest first; years without an entry are left out.
+  virtual absl::StatusOr<std::vector<StoredPeriod>> ReadPeriods() = 0;
+  // Adds to `batch`: the entry's body is kept by the current period again, or goes at once.
+  virtual void KeepOn(uint64_t index, const StoredEntry& entry, storage::Batch& batch) = 0;
+  virtual void Drop(uint64_t index, storage::Batch& batch) = 0;
   // NOT_FOUND where the tile was never written.
   virtual absl::StatusOr<std::vector<Hash>> ReadTile(TileId id) = 0;
 };
 
-// On a sealed database. Families: `entries` (commitment in clear, salt and statement sealed),
-// `tiles` (plain), `meta` (head). The families are given by their number in the database.
+// On a sealed database; its retention periods are fiscal years. The families are given by their
+// number in the database.
 struct LedgerFamilies {
   int commitments;  // Form::kPlain: key index, value commitment
-  int statements;   // Form::kSealed: key index, value salt || statement
+  int statements;   // Form::kPeriod, or kSealed where nothing is ever erased: key index, value
+                    // salt || statement
   int tiles;        // Form::kPlain
-  int head;         // Form::kSealed, shared with others; key "ledger/head"
+  int head;         // Form::kSealed, shared with others; keys "ledger/head" and
+                    // "ledger/period/" || fiscal year (8 bytes), value the first index
 };
 std::unique_ptr<LedgerStore> MakeRocksLedgerStore(storage::Database* database,
                                                   const LedgerFamilies& families);
+// The same families by the names that every server gives them, for programs that open a database
+// for its ledger only.
+const std::vector<storage::ColumnFamily>& FamiliesOfLedger();
+std::unique_ptr<LedgerStore> MakeRocksLedgerStore(storage::Database* of_these_families);
 
 // In memory, for tests. memory_ledger_store.h has the class itself, which can be told to fail.
 std::unique_ptr<LedgerStore> MakeMemoryLedgerStore();

@@ -123,6 +123,17 @@ absl::Status MemoryLedgerStore::ReadEntries(
   return absl::OkStatus();
 }
 
+absl::Status MemoryLedgerStore::EnterPeriodOf(int64_t /*time_ms*/) { return absl::OkStatus(); }
+
+absl::StatusOr<std::vector<StoredPeriod>> MemoryLedgerStore::ReadPeriods() {
+  return std::vector<StoredPeriod>();
+}
+
+void MemoryLedgerStore::KeepOn(uint64_t /*index*/, const StoredEntry& /*entry*/,
+                               storage::Batch& /*batch*/) {}
+
+void MemoryLedgerStore::Drop(uint64_t index, storage::Batch& /*batch*/) { Erase(index); }
+
 absl::StatusOr<std::vector<Hash>> MemoryLedgerStore::ReadTile(TileId id) {
   absl::MutexLock lock(&mutex_);
   ++reads_;

@@ -46,11 +46,16 @@ class MemoryLedgerStore final : public LedgerStore {
 
   storage::Batch NewBatch() override;
   absl::StatusOr<std::optional<StoredHead>> ReadHead() override;
+  // Everything is kept always here: there are no periods.
+  absl::Status EnterPeriodOf(int64_t time_ms) override;
   absl::Status Commit(LedgerCommit&& commit) override;
   absl::StatusOr<StoredEntry> ReadEntry(uint64_t index) override;
   absl::Status ReadEntries(
       uint64_t start, uint64_t end,
       const std::function<bool(uint64_t index, StoredEntry entry)>& visit) override;
+  absl::StatusOr<std::vector<StoredPeriod>> ReadPeriods() override;
+  void KeepOn(uint64_t index, const StoredEntry& entry, storage::Batch& batch) override;
+  void Drop(uint64_t index, storage::Batch& batch) override;
   absl::StatusOr<std::vector<Hash>> ReadTile(TileId id) override;
 
  private:

@@ -1,8 +1,12 @@
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "common/base/check.h"
+#include "common/base/fiscal_year.h"
 #include "common/base/status.h"
 #include "common/ledger/ledger_store.h"
 
@@ -10,6 +14,7 @@ namespace nakadachi::ledger {
 namespace {
 
 constexpr absl::string_view kHeadKey = "ledger/head";
+constexpr absl::string_view kPeriodPrefix = "ledger/period/";
 constexpr size_t kHashSize = sizeof(Hash);
 constexpr size_t kSaltSize = 32;
 constexpr size_t kTileWidth = 256;
@@ -72,9 +77,7 @@ absl::Status SetCommitment(absl::string_view bytes, StoredEntry& entry) {
   return absl::OkStatus();
 }
 
-// An erased statement leaves an empty value behind: a row that is not there was lost.
 absl::Status SetStatement(absl::string_view salted, StoredEntry& entry) {
-  if (salted.empty()) return absl::OkStatus();
   if (salted.size() < kSaltSize) return Corrupt("ledger.statement");
   entry.salt = std::string(salted.substr(0, kSaltSize));
   entry.statement = std::string(salted.substr(kSaltSize));
@@ -96,17 +99,28 @@ class RocksLedgerStore final : public LedgerStore {
     return std::make_optional(std::move(head));
   }
 
+  absl::Status EnterPeriodOf(int64_t time_ms) override {
+    return database_.EnterPeriod(FiscalYearOf(time_ms));
+  }
+
   absl::Status Commit(LedgerCommit&& commit) override {
     NAKADACHI_RETURN_IF_ERROR(CheckFollows(commit.first_index));
+    NAKADACHI_RETURN_IF_ERROR(EnterPeriodOf(commit.head.time_ms));
+    NAKADACHI_ASSIGN_OR_RETURN(const bool is_new, IsNewPeriod(FiscalYearOf(commit.head.time_ms)));
     storage::Batch batch(database_);
     uint64_t index = commit.first_index;
     for (const StoredEntry& entry : commit.entries) PutEntry(index++, entry, batch);
     for (const TileWrite& tile : commit.tiles)
       batch.Put(families_.tiles, TileKey(tile.id), EncodeTile(tile.hashes));
     batch.Put(families_.head, kHeadKey, EncodeHead(commit.head));
+    if (is_new) PutPeriod({FiscalYearOf(commit.head.time_ms), commit.first_index}, batch);
     for (storage::Batch& also : commit.also) batch.Append(std::move(also));
     NAKADACHI_RETURN_IF_ERROR(database_.Commit(std::move(batch)));
     known_size_ = commit.head.size;
+    if (is_new) {
+      absl::MutexLock lock(&periods_mutex_);
+      periods_->push_back({FiscalYearOf(commit.head.time_ms), commit.first_index});
+    }
     return absl::OkStatus();
   }
 
@@ -119,8 +133,8 @@ class RocksLedgerStore final : public LedgerStore {
                                database_.Get(families_.statements, key));
     StoredEntry entry;
     NAKADACHI_RETURN_IF_ERROR(SetCommitment(*commitment, entry));
-    if (!statement.has_value()) return Corrupt("ledger.statement");
-    NAKADACHI_RETURN_IF_ERROR(SetStatement(*statement, entry));
+    NAKADACHI_RETURN_IF_ERROR(statement.has_value() ? SetStatement(*statement, entry)
+                                                    : CheckErased(index));
     return entry;
   }
 
@@ -135,6 +149,27 @@ class RocksLedgerStore final : public LedgerStore {
       if (start < chunk_end) return OutOfRange(start);
     }
     return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::vector<StoredPeriod>> ReadPeriods() override {
+    NAKADACHI_ASSIGN_OR_RETURN(const std::optional<StoredHead> head, ReadHead());
+    NAKADACHI_ASSIGN_OR_RETURN(const std::vector<PeriodStart> starts, PeriodStarts());
+    std::vector<StoredPeriod> periods;
+    for (const PeriodStart& start : starts) {
+      if (!head.has_value() || start.first >= head->size) break;  // of a commit after the head
+      if (!periods.empty()) periods.back().end = start.first;
+      periods.push_back(
+          {start.fiscal_year, start.first, head->size, database_.IsDestroyed(start.fiscal_year)});
+    }
+    return periods;
+  }
+
+  void KeepOn(uint64_t index, const StoredEntry& entry, storage::Batch& batch) override {
+    PutStatement(index, entry, batch);
+  }
+
+  void Drop(uint64_t index, storage::Batch& batch) override {
+    batch.Delete(families_.statements, storage::KeyU64(index));
   }
 
   absl::StatusOr<std::vector<Hash>> ReadTile(TileId id) override {
@@ -157,12 +192,64 @@ class RocksLedgerStore final : public LedgerStore {
                       "the stored ledger has another size");
   }
 
+  struct PeriodStart {
+    int fiscal_year = 0;
+    uint64_t first = 0;
+  };
+
+  void PutPeriod(const PeriodStart& start, storage::Batch& batch) {
+    const auto year = static_cast<uint64_t>(start.fiscal_year);
+    batch.Put(families_.head, absl::StrCat(kPeriodPrefix, storage::KeyU64(year)),
+              storage::KeyU64(start.first));
+  }
+
+  // They are read once: afterwards Commit adds to them.
+  absl::StatusOr<std::vector<PeriodStart>> PeriodStarts() {
+    absl::MutexLock lock(&periods_mutex_);
+    if (periods_.has_value()) return *periods_;
+    std::vector<PeriodStart> starts;
+    bool readable = true;
+    NAKADACHI_RETURN_IF_ERROR(database_.Scan(
+        families_.head, kPeriodPrefix, {}, [&](absl::string_view key, absl::string_view value) {
+          key.remove_prefix(kPeriodPrefix.size());
+          readable &= key.size() == sizeof(uint64_t) && value.size() == sizeof(uint64_t);
+          if (readable)
+            starts.push_back(
+                {static_cast<int>(storage::U64FromKey(key)), storage::U64FromKey(value)});
+          return readable;
+        }));
+    if (!readable) return Corrupt("ledger.period");
+    periods_ = starts;
+    return starts;
+  }
+
+  absl::StatusOr<bool> IsNewPeriod(int fiscal_year) {
+    NAKADACHI_RETURN_IF_ERROR(PeriodStarts().status());
+    absl::MutexLock lock(&periods_mutex_);
+    return periods_->empty() || fiscal_year > periods_->back().fiscal_year;
+  }
+
+  // A body that is not there was erased where its period's key was destroyed, and lost elsewhere.
+  absl::Status CheckErased(uint64_t index) {
+    NAKADACHI_ASSIGN_OR_RETURN(const std::vector<PeriodStart> starts, PeriodStarts());
+    const auto next =
+        std::upper_bound(starts.begin(), starts.end(), index,
+                         [](uint64_t i, const PeriodStart& start) { return i < start.first; });
+    if (next != starts.begin() && database_.IsDestroyed(std::prev(next)->fiscal_year))
+      return absl::OkStatus();
+    return Corrupt("ledger.statement");
+  }
+
   void PutEntry(uint64_t index, const StoredEntry& entry, storage::Batch& batch) {
-    const std::string key = storage::KeyU64(index);
-    batch.Put(families_.commitments, key, AsView(entry.commitment));
-    NAKADACHI_CHECK(entry.salt.size() == kSaltSize ||
-                    (entry.salt.empty() && entry.statement.empty()));
-    batch.Put(families_.statements, key, absl::StrCat(entry.salt, entry.statement));
+    batch.Put(families_.commitments, storage::KeyU64(index), AsView(entry.commitment));
+    PutStatement(index, entry, batch);
+  }
+
+  void PutStatement(uint64_t index, const StoredEntry& entry, storage::Batch& batch) {
+    NAKADACHI_CHECK(entry.salt.size() == kSaltSize);
+    batch.Put(families_.statements, storage::KeyU64(index),
+              absl::StrCat(entry.salt, entry.statement),
+              entry.keep_always ? storage::Keep::kAlways : storage::Keep::kPeriod);
   }
 
   // The entries from `start` on, fewer than asked for where one is missing.
@@ -173,13 +260,12 @@ class RocksLedgerStore final : public LedgerStore {
           if (index != start + entries.size()) return OutOfRange(start + entries.size());
           return SetCommitment(value, entries.emplace_back());
         }));
-    uint64_t next = start;
     NAKADACHI_RETURN_IF_ERROR(ScanChunk(families_.statements, start, start + entries.size(),
                                         [&](uint64_t index, absl::string_view value) {
-                                          if (index != next++) return Corrupt("ledger.statement");
                                           return SetStatement(value, entries[index - start]);
                                         }));
-    if (next != start + entries.size()) return Corrupt("ledger.statement");
+    for (size_t i = 0; i < entries.size(); ++i)
+      if (entries[i].salt.empty()) NAKADACHI_RETURN_IF_ERROR(CheckErased(start + i));
     return entries;
   }
 
@@ -204,6 +290,8 @@ class RocksLedgerStore final : public LedgerStore {
   storage::Database& database_;
   const LedgerFamilies families_;
   std::optional<uint64_t> known_size_;  // of the stored head; touched by Commit only
+  absl::Mutex periods_mutex_;
+  std::optional<std::vector<PeriodStart>> periods_ ABSL_GUARDED_BY(periods_mutex_);
 };
 
 }  // namespace
@@ -211,6 +299,20 @@ class RocksLedgerStore final : public LedgerStore {
 std::unique_ptr<LedgerStore> MakeRocksLedgerStore(storage::Database* database,
                                                   const LedgerFamilies& families) {
   return std::make_unique<RocksLedgerStore>(database, families);
+}
+
+const std::vector<storage::ColumnFamily>& FamiliesOfLedger() {
+  static const auto* const families =
+      new std::vector<storage::ColumnFamily>{{"commitments", storage::Form::kPlain},
+                                             {"statements", storage::Form::kPeriod},
+                                             {"tiles", storage::Form::kPlain},
+                                             {"meta", storage::Form::kSealed}};
+  return *families;
+}
+
+std::unique_ptr<LedgerStore> MakeRocksLedgerStore(storage::Database* of_these_families) {
+  return MakeRocksLedgerStore(of_these_families, {/*commitments=*/0, /*statements=*/1,
+                                                  /*tiles=*/2, /*head=*/3});
 }
 
 }  // namespace nakadachi::ledger

@@ -274,8 +274,9 @@ absl::StatusOr<Hosted> ServerImpl::OpenInstitution(
   NAKADACHI_ASSIGN_OR_RETURN(
       hosted.requester, Requester::Open({institution, hosted.codes.get(), hosted.outbox.get(),
                                          follower_.get(), broker_link_.get(), peer_link_.get()}));
-  hosted.access_log = std::make_unique<inspection::AccessLog>(inspection::AccessLog::Parts{
-      &institution->ledger(), &institution->database(), kMeta, platform_.clock, platform_.random});
+  hosted.access_log = std::make_unique<inspection::AccessLog>(
+      inspection::AccessLog::Parts{&institution->ledger(), &institution->database(), kAccesses,
+                                   platform_.clock, platform_.random});
   hosted.inspections = std::make_unique<inspection::InspectionDesk>(
       inspection::InspectionDesk::Parts{hosted.access_log.get(), &institution->ledger(),
                                         &institution->ledger_store(), /*person_of=*/nullptr});

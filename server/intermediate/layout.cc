@@ -19,10 +19,10 @@ const std::vector<storage::ColumnFamily>& Families() {
   using storage::Form;
   // In the order of the enum.
   static const auto* const families = new std::vector<storage::ColumnFamily>{
-      {"meta", Form::kSealed},       {"commitments", Form::kPlain}, {"statements", Form::kSealed},
+      {"meta", Form::kSealed},       {"commitments", Form::kPlain}, {"statements", Form::kPeriod},
       {"tiles", Form::kPlain},       {"codes", Form::kSealed},      {"replica", Form::kSealed},
-      {"provisions", Form::kSealed}, {"reviews", Form::kSealed},    {"exchanges", Form::kSealed},
-      {"outbox", Form::kSealed},
+      {"provisions", Form::kPeriod}, {"reviews", Form::kPeriod},    {"exchanges", Form::kPeriod},
+      {"outbox", Form::kSealed},     {"accesses", Form::kPeriod},
   };
   return *families;
 }

@@ -17,8 +17,9 @@ namespace nakadachi::intermediate {
 // Numbers of the column families in Families().
 // Permit numbers, and the request ids of this project's clients, sort by time: what is written and
 // read together lies together.
+// What concerns single exchanges is kept for its retention period (storage::Form::kPeriod).
 enum Family : int {
-  kMeta,         // ledger head; counters; outbox sequence; accesses (common/inspection)
+  kMeta,         // ledger head; counters; outbox sequence; retention (common/retention)
   kCommitments,  // ledger
   kStatements,   // ledger
   kTiles,        // ledger
@@ -34,6 +35,7 @@ enum Family : int {
   kOutbox,       // 'b' || KeyU64(leaf index): halves for the broker, no value
                  // 'x' || KeyU64(leaf index): halves that the broker refused
                  // 'd' || permit number -> OutboxEntry: deliveries
+  kAccesses,     // common/inspection
 };
 
 const std::vector<storage::ColumnFamily>& Families();

@@ -41,6 +41,7 @@ const std::vector<Direction>& Directions() {
       {"common/rpc", {"common/base", "common/crypto"}},
       {"common/inspection",
        {"common/base", "common/crypto", "common/ledger", "common/rpc", "common/storage"}},
+      {"common/retention", {"common/base", "common/crypto", "common/ledger", "common/storage"}},
 
       // Systems talk by gRPC: no server includes another.
       {"server/broker", {"common"}},

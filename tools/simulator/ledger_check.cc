@@ -15,16 +15,12 @@ absl::StatusOr<uint64_t> VerifyLedgerOnDisk(const std::string& data,
   storage::OpenOptions open;
   open.path = data;
   open.owner = author.ToString();
-  open.families = {{"meta", storage::Form::kSealed},
-                   {"commitments", storage::Form::kPlain},
-                   {"statements", storage::Form::kSealed},
-                   {"tiles", storage::Form::kPlain}};
+  open.families = ledger::FamiliesOfLedger();
   open.environment = storage::Environment::Create(64 << 20);
   open.key_provider = provider.get();
   open.random = &SystemRandom();
   NAKADACHI_ASSIGN_OR_RETURN(const auto database, storage::Database::Open(open));
-  const auto store = ledger::MakeRocksLedgerStore(
-      database.get(), {/*commitments=*/1, /*statements=*/2, /*tiles=*/3, /*head=*/0});
+  const auto store = ledger::MakeRocksLedgerStore(database.get());
   const auto result = ledger::VerifyStore(*store, author, keys, nullptr);
   if (result.ok()) return result->entries;
   return absl::Status(result.status().code(), absl::StrCat("ledger of ", author.ToString(), ": ",

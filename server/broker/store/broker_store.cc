@@ -28,23 +28,25 @@ enum Family : int {
   kDirectory,
   kRequests,
   kDirectoryProofs,
+  kAccesses,
 };
 
 std::vector<storage::ColumnFamily> Families() {
   return {
       {"meta", Form::kSealed},
       {"commitments", Form::kPlain},
-      {"statements", Form::kSealed},
+      {"statements", Form::kPeriod},
       {"tiles", Form::kPlain},
       {"decisions", Form::kSealed},
       {"presentations", Form::kSealed},
-      {"permits", Form::kSealed},
-      {"open", Form::kPlain},
-      {"halves", Form::kSealed},
-      {"persons", Form::kSealed},
+      {"permits", Form::kPeriod},
+      {"open", Form::kPeriod},
+      {"halves", Form::kPeriod},
+      {"persons", Form::kPeriod},
       {"directory", Form::kSealed},
       {"requests", Form::kSealed},
       {"directory-proofs", Form::kSealed},
+      {"accesses", Form::kPeriod},
   };
 }
 
@@ -98,7 +100,8 @@ absl::StatusOr<std::unique_ptr<BrokerStore>> BrokerStore::Open(storage::OpenOpti
   return std::unique_ptr<BrokerStore>(new BrokerStore(std::move(database)));
 }
 
-int BrokerStore::access_family() const { return kMeta; }
+int BrokerStore::access_family() const { return kAccesses; }
+int BrokerStore::meta_family() const { return kMeta; }
 
 absl::StatusOr<std::optional<uint64_t>> BrokerStore::FindDecision(
     const Hash& query_commitment) const {

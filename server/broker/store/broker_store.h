@@ -31,6 +31,8 @@ class BrokerStore {
   storage::Database& database() { return *database_; }
   // The family of the access log (common/inspection).
   int access_family() const;
+  // The family of what the ledger's upkeep needs (common/retention).
+  int meta_family() const;
 
   // The leaf of the Permit or Refusal that answers a proven query.
   absl::StatusOr<std::optional<uint64_t>> FindDecision(const Hash& query_commitment) const;

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/fiscal_year.h"
 #include "common/base/status.h"
 #include "common/ledger/checkpoint.h"
 #include "common/ledger/commitment.h"
@@ -41,7 +42,7 @@ class InspectionDeskTest : public ::testing::Test {
     open.owner = "072028";
     open.families = {{"meta", storage::Form::kSealed},
                      {"commitments", storage::Form::kPlain},
-                     {"statements", storage::Form::kSealed},
+                     {"statements", storage::Form::kPeriod},
                      {"tiles", storage::Form::kPlain}};
     open.environment = storage::Environment::Create(32 << 20);
     open.key_provider = key_provider_.get();
@@ -226,9 +227,12 @@ TEST_F(InspectionDeskTest, MarksWhatIsOutOfThePeriodOrErased) {
   request.set_from_ms(kStart + kHour);
   request.set_until_ms(kStart + 3 * kHour);
   ASSERT_TRUE(desk_->Open(inspector_, request).ok());
+  ASSERT_TRUE(database_->EnterPeriod(FiscalYearOf(kStart) + 1).ok());
   storage::Batch batch(*database_);
-  batch.Put(kStatements, storage::KeyU64(2), "");
+  for (const uint64_t kept : {0, 1, 3, 4})
+    store_->KeepOn(kept, store_->ReadEntry(kept).value(), batch);
   ASSERT_TRUE(database_->Commit(std::move(batch)).ok());
+  ASSERT_TRUE(database_->DestroyPeriod(FiscalYearOf(kStart)).ok());
 
   const auto page = desk_->Read(inspector_, Page('a', 0));
   ASSERT_TRUE(page.ok()) << page.status();

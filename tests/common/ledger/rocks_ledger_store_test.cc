@@ -1,5 +1,6 @@
 // The ledger's store on a sealed database, alone and under a ledger.
 
+#include "common/base/fiscal_year.h"
 #include "ledger_fixture.h"
 #include "tests/support/temporary_folder.h"
 
@@ -24,7 +25,7 @@ class RocksLedgerStoreTest : public testing::Test {
     options.path = folder_ / "db";
     options.owner = "072028";
     options.families = {{"commitments", storage::Form::kPlain},
-                        {"statements", storage::Form::kSealed},
+                        {"statements", storage::Form::kPeriod},
                         {"tiles", storage::Form::kPlain},
                         {"meta", storage::Form::kSealed}};
     options.environment = environment_;
@@ -144,23 +145,82 @@ TEST_F(RocksLedgerStoreTest, VisitsRangesInOrder) {
   EXPECT_EQ(visited, 500u);
 }
 
-TEST_F(RocksLedgerStoreTest, ErasedStatementLeavesItsCommitment) {
-  ASSERT_TRUE(store_->Commit(Commitment(0, 3)).ok());
-  storage::Batch erase(*database_);
-  erase.Put(kFamilies.statements, storage::KeyU64(1), "");
-  ASSERT_TRUE(database_->Commit(std::move(erase)).ok());
-  const StoredEntry erased = store_->ReadEntry(1).value();
-  EXPECT_EQ(erased.commitment, Entry(1).commitment);
-  EXPECT_EQ(erased.salt + erased.statement, "");
-  std::vector<size_t> sizes;
-  ASSERT_TRUE(store_
-                  ->ReadEntries(0, 3,
-                                [&](uint64_t, const StoredEntry& entry) {
-                                  sizes.push_back(entry.salt.size());
-                                  return true;
-                                })
-                  .ok());
-  EXPECT_EQ(sizes, (std::vector<size_t>{32, 0, 32}));
+// Entries of two fiscal years, the second of the first year kept always.
+class ErasedPeriodTest : public RocksLedgerStoreTest {
+ protected:
+  static constexpr int kYear = 2023;
+  static constexpr uint64_t kEnd = 5;  // of the first year
+  static constexpr uint64_t kKeptAlways = 1;
+
+  ErasedPeriodTest() {
+    LedgerCommit first = Commitment(0, kEnd);
+    first.head.time_ms = FiscalYearStartMs(kYear + 1) - 1;
+    first.entries[kKeptAlways].keep_always = true;
+    EXPECT_TRUE(store_->Commit(std::move(first)).ok());
+    LedgerCommit second = Commitment(kEnd, 3);
+    second.head.time_ms = FiscalYearStartMs(kYear + 1);
+    EXPECT_TRUE(store_->Commit(std::move(second)).ok());
+  }
+  // The sizes of the salts of all entries.
+  std::vector<size_t> Salts() {
+    std::vector<size_t> sizes;
+    const absl::Status read =
+        store_->ReadEntries(0, kEnd + 3, [&](uint64_t index, const StoredEntry& entry) {
+          EXPECT_EQ(entry.commitment, Entry(index).commitment);
+          sizes.push_back(entry.salt.size());
+          return true;
+        });
+    EXPECT_TRUE(read.ok()) << read;
+    return sizes;
+  }
+};
+
+TEST_F(ErasedPeriodTest, PeriodsAreTheYearsOfTheHeads) {
+  for (int round = 0; round < 2; ++round) {
+    const std::vector<StoredPeriod> periods = store_->ReadPeriods().value();
+    ASSERT_EQ(periods.size(), 2u);
+    EXPECT_EQ(periods[0].fiscal_year, kYear);
+    EXPECT_EQ(periods[0].first, 0u);
+    EXPECT_EQ(periods[0].end, kEnd);
+    EXPECT_EQ(periods[1].fiscal_year, kYear + 1);
+    EXPECT_EQ(periods[1].first, kEnd);
+    EXPECT_EQ(periods[1].end, kEnd + 3);
+    Reopen();
+  }
+}
+
+TEST_F(ErasedPeriodTest, ErasedStatementsLeaveTheirCommitments) {
+  ASSERT_TRUE(database_->DestroyPeriod(kYear).ok());
+  for (int round = 0; round < 2; ++round) {
+    const StoredEntry erased = store_->ReadEntry(0).value();
+    EXPECT_EQ(erased.commitment, Entry(0).commitment);
+    EXPECT_EQ(erased.salt + erased.statement, "");
+    EXPECT_EQ(store_->ReadEntry(kKeptAlways).value().statement, Entry(kKeptAlways).statement);
+    EXPECT_EQ(Salts(), (std::vector<size_t>{0, 32, 0, 0, 0, 32, 32, 32}));
+    EXPECT_TRUE(store_->ReadPeriods().value()[0].destroyed);
+    EXPECT_FALSE(store_->ReadPeriods().value()[1].destroyed);
+    ASSERT_TRUE(database_->Compact().ok());
+    Reopen();
+  }
+}
+
+TEST_F(ErasedPeriodTest, WhatIsKeptOnOutlivesItsYearUntilItIsDropped) {
+  storage::Batch keep = store_->NewBatch();
+  store_->KeepOn(3, store_->ReadEntry(3).value(), keep);
+  ASSERT_TRUE(database_->Commit(std::move(keep)).ok());
+  ASSERT_TRUE(database_->DestroyPeriod(kYear).ok());
+  EXPECT_EQ(Salts(), (std::vector<size_t>{0, 32, 0, 32, 0, 32, 32, 32}));
+  storage::Batch drop = store_->NewBatch();
+  store_->Drop(3, drop);
+  ASSERT_TRUE(database_->Commit(std::move(drop)).ok());
+  EXPECT_EQ(Salts(), (std::vector<size_t>{0, 32, 0, 0, 0, 32, 32, 32}));
+}
+
+TEST_F(ErasedPeriodTest, AStatementOfAnotherYearIsLostNotErased) {
+  ASSERT_TRUE(database_->DestroyPeriod(kYear).ok());
+  Lose(kEnd, kFamilies.statements);
+  EXPECT_EQ(store_->ReadEntry(kEnd).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(store_->ReadEntry(kEnd - 1).status(), absl::OkStatus());
 }
 
 TEST_F(RocksLedgerStoreTest, ALostStatementIsNotAnErasedOne) {
