@@ -42,6 +42,10 @@ constexpr Method kMethods[] = {
     {"/nakadachi.v1.MunicipalService/GetIntermediateStatus", true},
     {"/nakadachi.v1.OwnRecordsService/ListOwnRecords", true},
     {"/nakadachi.v1.PermitService/FetchDirectory", true},
+    {"/nakadachi.v1.RetentionService/GetRetention", true},
+    {"/nakadachi.v1.RetentionService/ErasePeriod", true},
+    {"/nakadachi.v1.RetentionService/PlaceHold", true},
+    {"/nakadachi.v1.RetentionService/ReleaseHold", true},
     // Streams are not asked again as a whole; their unanswered requests are, by the caller.
     {"/nakadachi.v1.MunicipalService/QueryMany", false},
     {"/nakadachi.v1.MunicipalService/RegisterReplicaStream", false},

@@ -37,6 +37,7 @@ void AddReplicaCommands(CLI::App& app, Context& context);
 void AddQueryCommands(CLI::App& app, Context& context);
 void AddReviewCommands(CLI::App& app, Context& context);
 void AddLedgerCommands(CLI::App& app, Context& context);
+void AddRetentionCommands(CLI::App& app, Context& context);
 void AddEvidenceCommands(CLI::App& app, Context& context);
 void AddOwnRecordsCommand(CLI::App& group, Context& context);  // of "evidence"
 // Below "ledger".

@@ -37,6 +37,7 @@ int Main(int argc, char** argv) {
   AddReviewCommands(app, context);
   AddLedgerCommands(app, context);
   AddEvidenceCommands(app, context);
+  AddRetentionCommands(app, context);
   AddStatusCommand(app, context);
   try {
     app.parse(argc, argv);

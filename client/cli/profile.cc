@@ -103,15 +103,23 @@ absl::StatusOr<std::vector<Ed25519PublicKey>> Profile::BrokerKeys() const {
   return keys;
 }
 
+absl::StatusOr<client::Endpoint> Profile::KeeperOf(const std::string& institution) const {
+  if (institution == Author::Broker().ToString())
+    return EndpointOf("broker_operator", config_.broker_operator(), "network_tls",
+                      config_.network_tls());
+  return EndpointOf("intermediate", config_.intermediate(), "tls", config_.tls());
+}
+
 absl::StatusOr<std::unique_ptr<client::LedgerConnection>> Profile::Ledger(
     const std::string& institution) const {
-  const bool broker = institution == Author::Broker().ToString();
-  NAKADACHI_ASSIGN_OR_RETURN(
-      const auto endpoint,
-      broker ? EndpointOf("broker_operator", config_.broker_operator(), "network_tls",
-                          config_.network_tls())
-             : EndpointOf("intermediate", config_.intermediate(), "tls", config_.tls()));
+  NAKADACHI_ASSIGN_OR_RETURN(const auto endpoint, KeeperOf(institution));
   return client::ConnectLedger(endpoint, policy_);
+}
+
+absl::StatusOr<std::unique_ptr<client::RetentionConnection>> Profile::Retention(
+    const std::string& institution) const {
+  NAKADACHI_ASSIGN_OR_RETURN(const auto endpoint, KeeperOf(institution));
+  return client::ConnectRetention(endpoint, policy_);
 }
 
 absl::StatusOr<std::unique_ptr<client::WitnessConnection>> Profile::Witness() const {

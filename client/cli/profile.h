@@ -12,6 +12,7 @@
 #include "client/juki_client.h"
 #include "client/ledger_client.h"
 #include "client/municipal_client.h"
+#include "client/retention_client.h"
 #include "client/witness_client.h"
 #include "common/base/ids.h"
 #include "common/crypto/crypto.h"
@@ -52,12 +53,15 @@ class Profile {
   // "profile.broker_vkey".
   absl::StatusOr<std::vector<Ed25519PublicKey>> BrokerKeys() const;
   const client::RetryPolicy& policy() const { return policy_; }
-  // The broker's operator listener for "broker", else the intermediate server's terminal one.
+  // Of the broker's operator listener for "broker", else of the intermediate server's terminal one.
   absl::StatusOr<std::unique_ptr<client::LedgerConnection>> Ledger(
+      const std::string& institution) const;
+  absl::StatusOr<std::unique_ptr<client::RetentionConnection>> Retention(
       const std::string& institution) const;
   absl::StatusOr<std::unique_ptr<client::WitnessConnection>> Witness() const;
 
  private:
+  absl::StatusOr<client::Endpoint> KeeperOf(const std::string& institution) const;
   absl::StatusOr<client::Endpoint> EndpointOf(const char* name, const v1::Endpoint& endpoint,
                                               const char* tls_name, const v1::TlsFiles& tls) const;
 

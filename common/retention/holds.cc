@@ -85,6 +85,7 @@ absl::StatusOr<HeldRecords> Holds::Held() const {
     held.permit_numbers.insert(hold.hold().permit_numbers().begin(),
                                hold.hold().permit_numbers().end());
     held.entries.insert(hold.hold().entries().begin(), hold.hold().entries().end());
+    held.entries.insert(hold.found_entries().begin(), hold.found_entries().end());
   }
   return held;
 }

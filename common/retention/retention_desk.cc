@@ -157,6 +157,27 @@ absl::StatusOr<RetentionDesk::Plan> RetentionDesk::MakePlan(
   return plan;
 }
 
+absl::Status RetentionDesk::FindEntries(stored::v1::StoredHold* hold) const {
+  const v1::Hold& named = hold->hold();
+  if (!parts_.entries_of || named.permit_numbers_size() == 0) return absl::OkStatus();
+  NAKADACHI_ASSIGN_OR_RETURN(
+      std::set<uint64_t> entries,
+      parts_.entries_of({named.permit_numbers().begin(), named.permit_numbers().end()}));
+  entries.insert(hold->found_entries().begin(), hold->found_entries().end());
+  hold->mutable_found_entries()->Assign(entries.begin(), entries.end());
+  return absl::OkStatus();
+}
+
+absl::Status RetentionDesk::RememberEntries() {
+  NAKADACHI_ASSIGN_OR_RETURN(std::vector<stored::v1::StoredHold> holds, holds_.InForce());
+  storage::Batch batch(*parts_.database);
+  for (stored::v1::StoredHold& hold : holds) {
+    NAKADACHI_RETURN_IF_ERROR(FindEntries(&hold));
+    holds_.Put(hold, batch);
+  }
+  return parts_.database->Commit(std::move(batch));
+}
+
 absl::Status RetentionDesk::KeepHeld(const Plan& plan) {
   return InBatches(*parts_.database, plan.held, [this](uint64_t index, storage::Batch& batch) {
     NAKADACHI_ASSIGN_OR_RETURN(const ledger::StoredEntry entry, parts_.store->ReadEntry(index));
@@ -212,6 +233,7 @@ absl::Status RetentionDesk::Destroy(const v1::ErasePeriodRequest& request,
                                     const ledger::StoredPeriod& period, const Begun& begun,
                                     Plan* plan) {
   absl::MutexLock lock(&changing_);
+  NAKADACHI_RETURN_IF_ERROR(RememberEntries());
   NAKADACHI_ASSIGN_OR_RETURN(*plan, MakePlan(period));
   NAKADACHI_RETURN_IF_ERROR(KeepHeld(*plan));
   if (begun.has_value() && !begun->done()) {
@@ -299,6 +321,7 @@ absl::StatusOr<v1::PlaceHoldResponse> RetentionDesk::PlaceHold(
   hold.set_placed_ms(statement.time_ms());
   hold.set_staff_pseudonym(request.staff_pseudonym());
   hold.set_reason(request.reason());
+  NAKADACHI_RETURN_IF_ERROR(FindEntries(&hold));
   NAKADACHI_ASSIGN_OR_RETURN(
       *response.mutable_operation(),
       parts_.ledger->AppendAndWait(ledger::Prepare(statement, *parts_.random),

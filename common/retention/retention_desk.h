@@ -72,6 +72,9 @@ class RetentionDesk {
   absl::StatusOr<ledger::StoredPeriod> FindExpired(int fiscal_year) const;
   absl::StatusOr<Begun> ReadBegun(int fiscal_year) const;
   absl::StatusOr<Plan> MakePlan(const ledger::StoredPeriod& period) const;
+  // Adds to a hold what belongs to its permits now.
+  absl::Status FindEntries(stored::v1::StoredHold* hold) const;
+  absl::Status RememberEntries() ABSL_EXCLUSIVE_LOCKS_REQUIRED(changing_);
   absl::Status KeepHeld(const Plan& plan) ABSL_EXCLUSIVE_LOCKS_REQUIRED(changing_);
   absl::Status DropOver(const Plan& plan) ABSL_EXCLUSIVE_LOCKS_REQUIRED(changing_);
   absl::Status Destroy(const v1::ErasePeriodRequest& request, const ledger::StoredPeriod& period,

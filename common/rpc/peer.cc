@@ -140,6 +140,15 @@ absl::StatusOr<Role> ParseRole(absl::string_view name) {
   return InvalidField("role", "role", "not a role of this network");
 }
 
+absl::Status FillFromCertificate(absl::string_view field, const std::string& certified,
+                                 std::string* requested) {
+  if (certified.empty()) return absl::OkStatus();
+  if (requested->empty()) *requested = certified;
+  if (*requested == certified) return absl::OkStatus();
+  return FieldError(absl::StatusCode::kPermissionDenied, field, field,
+                    "the certificate names another");
+}
+
 absl::StatusOr<Peer> ParsePeer(const std::vector<std::string>& uris) {
   Peer peer;
   std::string role;

@@ -51,6 +51,11 @@ struct Peer {
   bool MaySpeakFor(const LocalGovernmentCode& code) const { return institutions.count(code) > 0; }
 };
 
+// What a certificate names stands; a request may leave it out or say the same, and says it then.
+// PERMISSION_DENIED with the field as its rule where the request names another.
+absl::Status FillFromCertificate(absl::string_view field, const std::string& certified,
+                                 std::string* requested);
+
 // UNAUTHENTICATED, rule "peer-uri", where a URI of ours is malformed or no role is named.
 absl::StatusOr<Peer> ParsePeer(const std::vector<std::string>& uris);
 absl::StatusOr<Peer> PeerOf(const grpc::AuthContext& auth);

@@ -37,6 +37,8 @@ constexpr uint32_t kDefaultPermitValiditySeconds = 86'400;
 constexpr uint32_t kDefaultClockToleranceSeconds = 30;
 constexpr int kInspectionThreads = 1;
 constexpr size_t kMaxInspectionsQueued = 64;
+constexpr int kRetentionThreads = 2;
+constexpr size_t kMaxRetentionQueued = 64;
 constexpr absl::Duration kDestructionGrace = absl::Seconds(1);
 
 uint32_t Or(uint32_t value, uint32_t fallback) { return value == 0 ? fallback : value; }
@@ -166,9 +168,24 @@ class BrokerServerImpl final : public BrokerServer {
         &*access_log_, ledger_.get(), &store_->ledger_store(),
         [this](const std::string& permit_number) { return PersonOf(permit_number); }});
     own_records_desk_.emplace(OwnRecordsDesk::Parts{&*access_log_, ledger_.get(), store_.get()});
+    NAKADACHI_RETURN_IF_ERROR(OpenRetention());
     NAKADACHI_RETURN_IF_ERROR(directory_desk_->KeepProofs());
     return directory_desk_->Found(config_.network_name(), signing_key_.public_key(),
                                   sealing_public_key_);
+  }
+
+  absl::Status OpenRetention() {
+    retention::RetentionDesk::Parts parts;
+    parts.ledger = ledger_.get();
+    parts.store = &store_->ledger_store();
+    parts.database = &store_->database();
+    parts.family = store_->meta_family();
+    parts.clock = clock_;
+    parts.random = random_;
+    NAKADACHI_ASSIGN_OR_RETURN(parts.years,
+                               retention::RetentionYears(config_.runtime().retention_years()));
+    retention_desk_.emplace(std::move(parts));
+    return retention_desk_->Resume();
   }
 
   absl::Status OpenWitnesses() {
@@ -213,6 +230,8 @@ class BrokerServerImpl final : public BrokerServer {
     parts.pool = &pool_;
     parts.inspection_pool = &inspection_pool_;
     parts.streams = &streams_;
+    parts.retention = &*retention_desk_;
+    parts.retention_pool = &retention_pool_;
     NAKADACHI_ASSIGN_OR_RETURN(parts.client_tls, rpc::ReadTls(config_.client_tls(), base_));
     parts.vkey = ledger::VerifierKey(ledger::Origin(Author::Broker()), signing_key_.public_key());
     parts.started_ms = clock_->NowMs();
@@ -225,6 +244,7 @@ class BrokerServerImpl final : public BrokerServer {
     NAKADACHI_ASSIGN_OR_RETURN(network_server_, StartListener(config_.network(), 0, false));
     const size_t first_operator_service = services_.size();
     services_.push_back(MakeOperatorService(parts));
+    services_.push_back(MakeRetentionService(parts));
     services_.push_back(MakeLedgerService(parts, /*with_statements=*/true));
     NAKADACHI_ASSIGN_OR_RETURN(
         operator_server_, StartListener(config_.operator_listener(), first_operator_service, true));
@@ -267,9 +287,11 @@ class BrokerServerImpl final : public BrokerServer {
   std::optional<inspection::AccessLog> access_log_;
   std::optional<inspection::InspectionDesk> inspection_desk_;
   std::optional<OwnRecordsDesk> own_records_desk_;
+  std::optional<retention::RetentionDesk> retention_desk_;
   std::vector<std::unique_ptr<grpc::Service>> services_;
   rpc::WorkPool pool_;
   rpc::WorkPool inspection_pool_{kInspectionThreads, kMaxInspectionsQueued};
+  rpc::WorkPool retention_pool_{kRetentionThreads, kMaxRetentionQueued};
   rpc::OpenStreams streams_;
   std::unique_ptr<rpc::Server> network_server_;
   std::unique_ptr<rpc::Server> operator_server_;

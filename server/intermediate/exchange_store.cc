@@ -15,6 +15,14 @@ int64_t TimeFrom(absl::string_view value) {
   return static_cast<int64_t>(storage::U64FromKey(value));
 }
 
+// Empty while none is known.
+std::string PermitNumberOf(const stored::v1::StoredExchange& exchange) {
+  if (!exchange.answer().permit_number().empty()) return exchange.answer().permit_number();
+  v1::Statement permit;
+  if (!permit.ParseFromString(exchange.permit().statement())) return "";
+  return permit.permit().permit_number();
+}
+
 }  // namespace
 
 bool IsFinal(v1::ExchangeState state) {
@@ -44,6 +52,22 @@ absl::StatusOr<std::optional<stored::v1::StoredExchange>> ExchangeStore::Read(
 absl::StatusOr<std::optional<std::string>> ExchangeStore::FindByPermit(
     absl::string_view permit_commitment) const {
   return database_->Get(kExchanges, PermitKey(permit_commitment));
+}
+
+absl::StatusOr<std::set<uint64_t>> ExchangeStore::QueriesOf(
+    const std::set<std::string>& permit_numbers) const {
+  std::set<uint64_t> queries;
+  bool readable = true;
+  NAKADACHI_RETURN_IF_ERROR(
+      database_->Scan(kExchanges, "r", "r", [&](absl::string_view, absl::string_view value) {
+        stored::v1::StoredExchange exchange;
+        readable = exchange.ParseFromArray(value.data(), static_cast<int>(value.size()));
+        if (readable && permit_numbers.count(PermitNumberOf(exchange)) != 0)
+          queries.insert(exchange.query_index());
+        return readable;
+      }));
+  if (!readable) return absl::DataLossError("a stored exchange cannot be read");
+  return queries;
 }
 
 absl::StatusOr<std::vector<ExchangeStore::Open>> ExchangeStore::OpenExchanges() const {

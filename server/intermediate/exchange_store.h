@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,10 @@ class ExchangeStore {
   // The request id of a reviewed exchange.
   absl::StatusOr<std::optional<std::string>> FindByPermit(
       absl::string_view permit_commitment) const;
+
+  // Where the ledger has the queries of exchanges with these permit numbers. Reads all exchanges:
+  // they stand under their request ids.
+  absl::StatusOr<std::set<uint64_t>> QueriesOf(const std::set<std::string>& permit_numbers) const;
 
   struct Open {
     std::string request_id;

@@ -14,6 +14,7 @@
 #include "common/base/ids.h"
 #include "common/inspection/access_log.h"
 #include "common/inspection/inspection_desk.h"
+#include "common/retention/retention_desk.h"
 #include "common/storage/key_provider.h"
 #include "common/witness/collector.h"
 #include "server/intermediate/code_book.h"
@@ -36,6 +37,7 @@ struct Hosted {
   std::unique_ptr<Requester> requester;
   std::unique_ptr<inspection::AccessLog> access_log;
   std::unique_ptr<inspection::InspectionDesk> inspections;
+  std::unique_ptr<retention::RetentionDesk> retention;
   std::unique_ptr<witness::Collector> witnesses;  // null: the ledger asks for none
 };
 

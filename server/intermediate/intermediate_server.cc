@@ -16,6 +16,7 @@
 #include "common/rpc/work_pool.h"
 #include "common/witness/serve.h"
 #include "grpcpp/impl/service_type.h"
+#include "server/intermediate/exchange_store.h"
 #include "server/intermediate/grpc_links.h"
 #include "server/intermediate/layout.h"
 #include "server/intermediate/services.h"
@@ -31,6 +32,8 @@ constexpr absl::Duration kSweepEvery = absl::Seconds(2);
 constexpr absl::Duration kDirectoryEvery = absl::Seconds(2);
 constexpr int kInspectionThreads = 1;
 constexpr size_t kMaxInspectionsQueued = 64;
+constexpr int kRetentionThreads = 2;
+constexpr size_t kMaxRetentionQueued = 64;
 // Acquisition numbers live for hours, and finding the old ones reads them all.
 constexpr int kCodeSweepEvery = 30;
 constexpr size_t kRememberedCheckpoints = 4'096;
@@ -46,6 +49,7 @@ absl::Status CheckConfig(const v1::IntermediateConfig& config) {
       Require(!config.runtime().key_encryption_key().empty(), "runtime.key_encryption_key"));
   NAKADACHI_RETURN_IF_ERROR(Require(!config.network().address().empty(), "network.address"));
   NAKADACHI_RETURN_IF_ERROR(Require(!config.terminal().address().empty(), "terminal.address"));
+  NAKADACHI_RETURN_IF_ERROR(retention::RetentionYears(config.runtime().retention_years()).status());
   NAKADACHI_RETURN_IF_ERROR(Require(!config.broker().address().empty(), "broker.address"));
   NAKADACHI_RETURN_IF_ERROR(Require(!config.broker_vkey().empty(), "broker_vkey"));
   return Require(config.municipalities_size() > 0, "municipalities");
@@ -85,6 +89,7 @@ class ServerImpl final : public IntermediateServer {
   absl::Status OpenInstitutions();
   absl::StatusOr<Hosted> OpenInstitution(const v1::IntermediateConfig::Municipality& municipality,
                                          const LocalGovernmentCode& code);
+  absl::StatusOr<std::unique_ptr<retention::RetentionDesk>> OpenRetention(Institution& institution);
   absl::Status OpenListeners();
   absl::Status WritePorts();
   void Sweep();
@@ -109,6 +114,7 @@ class ServerImpl final : public IntermediateServer {
   std::unique_ptr<DirectoryFollower> follower_;
   std::unique_ptr<rpc::WorkPool> pool_;
   std::unique_ptr<rpc::WorkPool> inspection_pool_;
+  std::unique_ptr<rpc::WorkPool> retention_pool_;
   rpc::OpenStreams streams_;
   std::vector<std::unique_ptr<grpc::Service>> network_services_;
   std::vector<std::unique_ptr<grpc::Service>> terminal_services_;
@@ -280,6 +286,7 @@ absl::StatusOr<Hosted> ServerImpl::OpenInstitution(
   hosted.inspections = std::make_unique<inspection::InspectionDesk>(
       inspection::InspectionDesk::Parts{hosted.access_log.get(), &institution->ledger(),
                                         &institution->ledger_store(), /*person_of=*/nullptr});
+  NAKADACHI_ASSIGN_OR_RETURN(hosted.retention, OpenRetention(*institution));
   if (config_.has_witness_policy()) {
     auto witnesses = witness::MakeCollector(config_.witness_policy(), directory_.get());
     if (!witnesses.ok()) return UnderField("witness_policy", witnesses.status());
@@ -288,17 +295,38 @@ absl::StatusOr<Hosted> ServerImpl::OpenInstitution(
   return hosted;
 }
 
+absl::StatusOr<std::unique_ptr<retention::RetentionDesk>> ServerImpl::OpenRetention(
+    Institution& institution) {
+  retention::RetentionDesk::Parts parts;
+  parts.ledger = &institution.ledger();
+  parts.store = &institution.ledger_store();
+  parts.database = &institution.database();
+  parts.family = kMeta;
+  parts.clock = platform_.clock;
+  parts.random = platform_.random;
+  NAKADACHI_ASSIGN_OR_RETURN(parts.years,
+                             retention::RetentionYears(config_.runtime().retention_years()));
+  parts.entries_of = [database = parts.database](const std::set<std::string>& permit_numbers) {
+    return ExchangeStore(database).QueriesOf(permit_numbers);
+  };
+  auto desk = std::make_unique<retention::RetentionDesk>(std::move(parts));
+  NAKADACHI_RETURN_IF_ERROR(desk->Resume());
+  return desk;
+}
+
 absl::Status ServerImpl::OpenListeners() {
   pool_ = std::make_unique<rpc::WorkPool>();
   inspection_pool_ = std::make_unique<rpc::WorkPool>(kInspectionThreads, kMaxInspectionsQueued);
+  retention_pool_ = std::make_unique<rpc::WorkPool>(kRetentionThreads, kMaxRetentionQueued);
   const ServiceParts parts{&hosting_,      pool_.get(),     directory_.get(),
                            clock_,         clock_->NowMs(), inspection_pool_.get(),
-                           witness_.get(), &streams_};
+                           witness_.get(), &streams_,       retention_pool_.get()};
   network_services_.push_back(MakeExchangeService(parts));
   network_services_.push_back(MakeInspectionService(parts));
   network_services_.push_back(MakeLedgerService(parts, LedgerReaders::kNetwork));
   terminal_services_.push_back(MakeMunicipalService(parts));
   terminal_services_.push_back(MakeWitnessService(parts));
+  terminal_services_.push_back(MakeRetentionService(parts));
   terminal_services_.push_back(MakeLedgerService(parts, LedgerReaders::kTerminal));
 
   rpc::ServerOptions network;
@@ -365,6 +393,7 @@ void ServerImpl::Shutdown(absl::Duration grace) {
   terminal.join();
   pool_.reset();
   inspection_pool_.reset();
+  retention_pool_.reset();
   hosting_.ForEachServed(
       [](const LocalGovernmentCode&, Hosted& hosted) { hosted.requester->Shutdown(); });
   if (follower_ != nullptr) follower_->Shutdown();

@@ -29,16 +29,6 @@ absl::Status CheckMunicipality(const rpc::Peer& peer, const LocalGovernmentCode&
                     "the certificate does not name the municipality");
 }
 
-// What a certificate names stands; a request may leave it out or say the same.
-absl::Status FillFromCertificate(absl::string_view field, const std::string& certified,
-                                 std::string* requested) {
-  if (certified.empty()) return absl::OkStatus();
-  if (requested->empty()) *requested = certified;
-  if (*requested == certified) return absl::OkStatus();
-  return FieldError(absl::StatusCode::kPermissionDenied, field, field,
-                    "the certificate names another");
-}
-
 absl::Status CheckCount(int entries, int limit, absl::string_view field) {
   if (entries <= limit) return absl::OkStatus();
   return InvalidField(field, "length", absl::StrCat("more than ", limit, " entries"));
@@ -297,11 +287,11 @@ void MunicipalServiceImpl::Ask(const rpc::Peer& peer, v1::QueryRequest request,
   const absl::StatusOr<Hosted*> hosted = Find(peer, request.municipality());
   absl::Status status = hosted.status();
   if (status.ok()) {
-    status = FillFromCertificate("department", peer.department, request.mutable_department());
+    status = rpc::FillFromCertificate("department", peer.department, request.mutable_department());
   }
   if (status.ok()) {
-    status = FillFromCertificate("staff_pseudonym", peer.staff_pseudonym,
-                                 request.mutable_staff_pseudonym());
+    status = rpc::FillFromCertificate("staff_pseudonym", peer.staff_pseudonym,
+                                      request.mutable_staff_pseudonym());
   }
   if (status.ok()) status = MayAsk(**hosted, request);
   if (!status.ok()) return done(hosting_->Counted(status));
@@ -334,7 +324,7 @@ absl::Status MunicipalServiceImpl::Decide(const rpc::Peer& peer,
   }
   std::string pseudonym = request.staff_pseudonym();
   NAKADACHI_RETURN_IF_ERROR(
-      FillFromCertificate("staff_pseudonym", peer.staff_pseudonym, &pseudonym));
+      rpc::FillFromCertificate("staff_pseudonym", peer.staff_pseudonym, &pseudonym));
   NAKADACHI_ASSIGN_OR_RETURN(
       const v1::Outcome outcome,
       hosted->provider->DecideReview(request.permit_number(), request.release(), pseudonym));

@@ -28,6 +28,7 @@ struct ServiceParts {
   rpc::WorkPool* inspection_pool = nullptr;  // so that who reads for long keeps nobody waiting
   Witness* witness = nullptr;
   rpc::OpenStreams* streams = nullptr;
+  rpc::WorkPool* retention_pool = nullptr;  // an erasure takes minutes
 };
 
 // Network listener.
@@ -36,6 +37,8 @@ std::unique_ptr<grpc::Service> MakeExchangeService(const ServiceParts& parts);
 std::unique_ptr<grpc::Service> MakeInspectionService(const ServiceParts& parts);
 // Terminal listener.
 std::unique_ptr<grpc::Service> MakeWitnessService(const ServiceParts& parts);
+// Terminal listener. Peers: staff and operators of the institution.
+std::unique_ptr<grpc::Service> MakeRetentionService(const ServiceParts& parts);
 // Terminal listener.
 std::unique_ptr<grpc::Service> MakeMunicipalService(const ServiceParts& parts);
 

@@ -10,6 +10,7 @@
 #include "common/directory/directory.h"
 #include "common/inspection/inspection_desk.h"
 #include "common/ledger/ledger.h"
+#include "common/retention/retention_desk.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/open_streams.h"
 #include "common/rpc/work_pool.h"
@@ -45,8 +46,10 @@ struct ServiceParts {
   rpc::WorkPool* pool = nullptr;
   rpc::WorkPool* inspection_pool = nullptr;  // so that who reads for long keeps nobody waiting
   rpc::OpenStreams* streams = nullptr;
-  rpc::TlsMaterial client_tls;  // to speak to intermediate servers
-  std::string vkey;             // C2SP verifier key of the broker's signing key
+  retention::RetentionDesk* retention = nullptr;
+  rpc::WorkPool* retention_pool = nullptr;  // an erasure takes minutes
+  rpc::TlsMaterial client_tls;              // to speak to intermediate servers
+  std::string vkey;                         // C2SP verifier key of the broker's signing key
   int64_t started_ms = 0;
 };
 
@@ -60,6 +63,8 @@ std::unique_ptr<grpc::Service> MakeOperatorService(const ServiceParts& parts);
 std::unique_ptr<grpc::Service> MakeInspectionService(const ServiceParts& parts);
 // Network listener. Peers: portals at which persons see their own records.
 std::unique_ptr<grpc::Service> MakeOwnRecordsService(const ServiceParts& parts);
+// Operator listener. Peers: operators.
+std::unique_ptr<grpc::Service> MakeRetentionService(const ServiceParts& parts);
 // Members and inspectors see checkpoints and proofs, members commitments; the operator sees
 // statements where `with_statements`, on its own listener. An inspector's way to them is an
 // inspection, which is recorded.

@@ -1,0 +1,86 @@
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <utility>
+
+#include "common/base/status.h"
+#include "common/retention/retention_desk.h"
+#include "common/rpc/handler.h"
+#include "nakadachi/v1/retention.grpc.pb.h"
+#include "server/broker/service/rejections.h"
+#include "server/broker/service/services.h"
+
+namespace nakadachi::broker {
+namespace {
+
+using retention::RetentionDesk;
+
+// The desk's method, with the pseudonym that the certificate names.
+template <typename Request, typename Response>
+auto Signed(absl::StatusOr<Response> (RetentionDesk::*method)(const Request&)) {
+  return [method](RetentionDesk& desk, const rpc::Peer& peer,
+                  Request request) -> absl::StatusOr<Response> {
+    NAKADACHI_RETURN_IF_ERROR(rpc::FillFromCertificate("staff_pseudonym", peer.staff_pseudonym,
+                                                       request.mutable_staff_pseudonym()));
+    return (desk.*method)(request);
+  };
+}
+
+class RetentionServiceImpl final : public v1::RetentionService::CallbackService {
+ public:
+  explicit RetentionServiceImpl(const ServiceParts& parts) : parts_(parts) {}
+
+  grpc::ServerUnaryReactor* GetRetention(grpc::CallbackServerContext* context,
+                                         const v1::GetRetentionRequest* request,
+                                         v1::GetRetentionResponse* response) override {
+    return Serve(context, *request, response,
+                 [](RetentionDesk& desk, const rpc::Peer&, const v1::GetRetentionRequest&) {
+                   return desk.Get();
+                 });
+  }
+  grpc::ServerUnaryReactor* ErasePeriod(grpc::CallbackServerContext* context,
+                                        const v1::ErasePeriodRequest* request,
+                                        v1::ErasePeriodResponse* response) override {
+    return Serve(context, *request, response, Signed(&RetentionDesk::Erase));
+  }
+  grpc::ServerUnaryReactor* PlaceHold(grpc::CallbackServerContext* context,
+                                      const v1::PlaceHoldRequest* request,
+                                      v1::PlaceHoldResponse* response) override {
+    return Serve(context, *request, response, Signed(&RetentionDesk::PlaceHold));
+  }
+  grpc::ServerUnaryReactor* ReleaseHold(grpc::CallbackServerContext* context,
+                                        const v1::ReleaseHoldRequest* request,
+                                        v1::ReleaseHoldResponse* response) override {
+    return Serve(context, *request, response, Signed(&RetentionDesk::ReleaseHold));
+  }
+
+ private:
+  template <typename Request, typename Response, typename Work>
+  grpc::ServerUnaryReactor* Serve(grpc::CallbackServerContext* context, const Request& request,
+                                  Response* response, Work work) {
+    auto peer = rpc::RequireRole(context, {rpc::Role::kOperator});
+    absl::Status status = peer.status();
+    if (status.ok() && request.institution() != Author::Broker().ToString()) {
+      status = FieldError(absl::StatusCode::kNotFound, "institution", "unknown-ledger",
+                          "only the broker's ledger is kept here");
+    }
+    if (!status.ok()) return rpc::Reply(context, Counted(parts_.figures, std::move(status)));
+    return rpc::RunBlocking(parts_.retention_pool, context,
+                            [this, work, peer = *peer, &request, response] {
+                              auto result = work(*parts_.retention, *peer, request);
+                              if (!result.ok()) return Counted(parts_.figures, result.status());
+                              *response = *std::move(result);
+                              return absl::OkStatus();
+                            });
+  }
+
+  const ServiceParts parts_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeRetentionService(const ServiceParts& parts) {
+  return std::make_unique<RetentionServiceImpl>(parts);
+}
+
+}  // namespace nakadachi::broker
