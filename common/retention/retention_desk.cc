@@ -193,15 +193,6 @@ absl::Status RetentionDesk::DropOver(const Plan& plan) {
   });
 }
 
-absl::StatusOr<uint64_t> RetentionDesk::FreeSpace() const {
-  constexpr absl::string_view kLiveBytes = "rocksdb.live-sst-files-size";
-  NAKADACHI_RETURN_IF_ERROR(parts_.database->Flush());
-  const uint64_t before = parts_.database->SumProperty(kLiveBytes);
-  NAKADACHI_RETURN_IF_ERROR(parts_.database->Compact());
-  const uint64_t after = parts_.database->SumProperty(kLiveBytes);
-  return before > after ? before - after : 0;
-}
-
 v1::Statement RetentionDesk::NewOperation(absl::string_view kind,
                                           const std::string& staff_pseudonym) const {
   v1::Statement statement;
@@ -263,10 +254,11 @@ absl::StatusOr<v1::ErasePeriodResponse> RetentionDesk::Erase(
       return response;
     }
   }
+  const uint64_t dropped_before = parts_.database->DroppedBytes();
   Plan plan;
   NAKADACHI_RETURN_IF_ERROR(Destroy(request, period, begun, &plan));
-  NAKADACHI_ASSIGN_OR_RETURN(const uint64_t freed, FreeSpace());
-  plan.erasure.set_freed_bytes(freed);
+  NAKADACHI_RETURN_IF_ERROR(parts_.database->Compact());
+  plan.erasure.set_freed_bytes(parts_.database->DroppedBytes() - dropped_before);
   *response.mutable_erasure() = plan.erasure;
   NAKADACHI_ASSIGN_OR_RETURN(*response.mutable_operation(),
                              RecordErasure(request, plan.erasure, /*done=*/true));

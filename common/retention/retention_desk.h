@@ -79,7 +79,6 @@ class RetentionDesk {
   absl::Status DropOver(const Plan& plan) ABSL_EXCLUSIVE_LOCKS_REQUIRED(changing_);
   absl::Status Destroy(const v1::ErasePeriodRequest& request, const ledger::StoredPeriod& period,
                        const Begun& begun, Plan* plan) ABSL_LOCKS_EXCLUDED(changing_);
-  absl::StatusOr<uint64_t> FreeSpace() const;
 
   v1::Statement NewOperation(absl::string_view kind, const std::string& staff_pseudonym) const;
   // Records the Operation and keeps the erasure's state with it.

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -148,15 +149,19 @@ class Seals {
 class DropDestroyed final : public rocksdb::CompactionFilter {
  public:
   explicit DropDestroyed(const PeriodKeys* keys) : keys_(*keys) {}
-  bool Filter(int /*level*/, const rocksdb::Slice& /*key*/, const rocksdb::Slice& value,
+  bool Filter(int /*level*/, const rocksdb::Slice& key, const rocksdb::Slice& value,
               std::string* /*new_value*/, bool* /*value_changed*/) const override {
     const int period = PeriodOf(ToView(value));
-    return period != kNoPeriod && keys_.IsDestroyed(period);
+    if (period == kNoPeriod || !keys_.IsDestroyed(period)) return false;
+    dropped_.fetch_add(key.size() + value.size(), std::memory_order_relaxed);
+    return true;
   }
+  uint64_t dropped_bytes() const { return dropped_.load(std::memory_order_relaxed); }
   const char* Name() const override { return "nakadachi.DropDestroyed"; }
 
  private:
   const PeriodKeys& keys_;
+  mutable std::atomic<uint64_t> dropped_{0};
 };
 
 // A column family that was asked for. `seal` is empty where it is plain.
@@ -189,6 +194,7 @@ class DatabaseImpl final : public Database, private Buffered {
   absl::Status EnterPeriod(int period) override { return period_keys_->Enter(period); }
   absl::Status DestroyPeriod(int period) override;
   bool IsDestroyed(int period) const override { return period_keys_->IsDestroyed(period); }
+  uint64_t DroppedBytes() const override { return drop_destroyed_->dropped_bytes(); }
   absl::StatusOr<std::optional<std::string>> Get(int family, absl::string_view key) const override;
   absl::Status Scan(
       int family, absl::string_view prefix, absl::string_view start,
@@ -220,7 +226,7 @@ class DatabaseImpl final : public Database, private Buffered {
   const std::shared_ptr<WalFileSystem> wal_;
   const std::unique_ptr<rocksdb::Env> env_;
   std::unique_ptr<PeriodKeys> period_keys_;
-  std::unique_ptr<rocksdb::CompactionFilter> drop_destroyed_;
+  std::unique_ptr<DropDestroyed> drop_destroyed_;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;  // all on the disk
   std::vector<Family> families_;                       // those asked for

@@ -117,6 +117,9 @@ class Database {
   // rule "period-in-use", unless the period lies before the current one.
   virtual absl::Status DestroyPeriod(int period) = 0;
   virtual bool IsDestroyed(int period) const = 0;
+  // Bytes of keys and values of destroyed periods that compaction has taken from the disk, since
+  // the database was opened.
+  virtual uint64_t DroppedBytes() const = 0;
 
   // Absent keys give nullopt; an altered value gives DATA_LOSS, rule "seal", a damaged file rule
   // "corrupt".

@@ -116,6 +116,8 @@ TEST_F(PeriodTest, CompactionTakesWhatIsLeftFromTheDisk) {
   ASSERT_TRUE(database_->Compact().ok());
   const uint64_t after = database_->SumProperty("rocksdb.live-sst-files-size");
   EXPECT_GT(before, 2'000'000u);
+  EXPECT_GT(database_->DroppedBytes(), 2'000'000u);
+  EXPECT_LE(database_->DroppedBytes(), before);
   EXPECT_LT(after, 20'000u);
   database_.reset();
   for (const char* suffix : {".sst", ".log"}) {
