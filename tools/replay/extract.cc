@@ -126,7 +126,8 @@ AnswerFact Of(const v1::Receipt& receipt, Interners& interners) {
 }
 
 bool IsTold(absl::string_view operation) {
-  constexpr absl::string_view kTold[] = {"erasure", "fork-cleared", "fork-found", "inspection"};
+  constexpr absl::string_view kTold[] = {"erasure", "erased",        "fork-cleared", "fork-found",
+                                         "hold",    "hold-released", "inspection"};
   return std::find(std::begin(kTold), std::end(kTold), operation) != std::end(kTold);
 }
 
@@ -225,6 +226,8 @@ void Extract(const v1::Statement& statement, const Hash& commitment, Place place
       facts->directory.emplace_back(place.index, statement);
       return;
     case v1::Statement::kOperation:
+      if (statement.operation().retention_case() != v1::Operation::RETENTION_NOT_SET)
+        facts->retention.push_back({place.index, statement.time_ms(), statement.operation()});
       if (!IsTold(statement.operation().kind())) return;
       facts->operations.push_back({place.index, statement.time_ms(), statement.operation().kind()});
       return;

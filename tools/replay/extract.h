@@ -12,6 +12,7 @@
 #include "nakadachi/v1/statement.pb.h"
 #include "tools/replay/facts.h"
 #include "tools/replay/interner.h"
+#include "tools/replay/retention_judge.h"
 
 namespace nakadachi::replay {
 
@@ -63,6 +64,7 @@ struct Facts {
   std::vector<std::pair<uint64_t, v1::Statement>> directory;  // by index
   std::vector<std::pair<uint64_t, int64_t>> times;            // by index
   std::vector<Operation> operations;
+  std::vector<RetentionFact> retention;
   std::vector<uint64_t> misplaced;   // of a kind that the log's author may not record
   std::array<uint64_t, 16> kinds{};  // by KindCase
 };

@@ -196,6 +196,7 @@ LogReport Replayer::ReportOf(const LogSource& source, const StructureReport& str
   log.erased = structure.erased;
   log.out_of_scope = structure.withheld;
   log.absent = structure.absent;
+  log.erasures = held.erasures;
   log.root = HexEncode(structure.root);
   log.verifier_key = structure.verifier_key;
   return log;

@@ -14,6 +14,19 @@
 
 namespace nakadachi::replay {
 
+// An erasure that a log tells of; where it was completed, its end.
+struct ErasureReport {
+  int fiscal_year = 0;
+  uint64_t first_index = 0;  // entries [first_index, end_index)
+  uint64_t end_index = 0;
+  uint64_t erased = 0;
+  uint64_t held = 0;  // kept by legal holds
+  uint64_t freed_bytes = 0;
+  bool done = false;
+  int64_t time_ms = 0;
+  EntryRef entry;
+};
+
 // One log of the export.
 struct LogReport {
   std::string log;     // "broker" or a local-government code
@@ -30,6 +43,7 @@ struct LogReport {
   uint64_t out_of_scope = 0;                   // bodies this reader may not see
   uint64_t absent = 0;                         // bodies missing from the export
   uint64_t unreadable = 0;
+  std::vector<ErasureReport> erasures;
 };
 
 struct MemberReport {

@@ -12,6 +12,7 @@ Json Of(const EntryRef& ref) { return {{"log", ref.log}, {"index", ref.index}}; 
 Json Of(const std::optional<EntryRef>& ref) { return ref.has_value() ? Of(*ref) : Json(); }
 
 Json Of(const Finding& finding);
+Json Of(const ErasureReport& erasure);
 Json Of(const LogReport& log);
 Json Of(const MemberReport& member);
 Json Of(const ListReport& list);
@@ -38,6 +39,18 @@ Json Of(const Finding& finding) {
   return json;
 }
 
+Json Of(const ErasureReport& erasure) {
+  return {{"fiscal_year", erasure.fiscal_year},
+          {"first_index", erasure.first_index},
+          {"end_index", erasure.end_index},
+          {"erased", erasure.erased},
+          {"held", erasure.held},
+          {"freed_bytes", erasure.freed_bytes},
+          {"done", erasure.done},
+          {"time_ms", erasure.time_ms},
+          {"entry", Of(erasure.entry)}};
+}
+
 Json Of(const LogReport& log) {
   return {{"log", log.log},
           {"folder", log.folder},
@@ -52,7 +65,8 @@ Json Of(const LogReport& log) {
           {"erased", log.erased},
           {"out_of_scope", log.out_of_scope},
           {"absent", log.absent},
-          {"unreadable", log.unreadable}};
+          {"unreadable", log.unreadable},
+          {"erasures", Of(log.erasures)}};
 }
 
 Json Of(const MemberReport& member) {

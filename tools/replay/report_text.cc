@@ -63,6 +63,12 @@ void AddLog(const LogReport& log, std::string* text) {
     if (count > 0) absl::StrAppend(text, "; ", state, " ", count);
   }
   absl::StrAppend(text, "\n");
+  for (const ErasureReport& erasure : log.erasures) {
+    absl::StrAppend(text, "    ", erasure.done ? "erased" : "erasure begun", " ",
+                    Time(erasure.time_ms), "  fiscal year ", erasure.fiscal_year, ", entries ",
+                    erasure.first_index, " to ", erasure.end_index, ": ", erasure.erased,
+                    " erased, ", erasure.held, " held, ", erasure.freed_bytes, " bytes freed\n");
+  }
 }
 
 void AddProcedure(const std::string& name, const Use& use, std::string* text) {

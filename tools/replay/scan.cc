@@ -15,6 +15,7 @@ namespace {
 struct PreparedFacts final : EntryConsumer::Prepared {
   Facts facts;
   std::vector<Stub> stubs;
+  std::vector<Range> erased;
 };
 
 // Of a log, for the report.
@@ -24,6 +25,11 @@ Hash HashOf(absl::string_view bytes) {
   Hash hash{};
   std::memcpy(hash.data(), bytes.data(), std::min(bytes.size(), hash.size()));
   return hash;
+}
+
+void AddTo(std::vector<Range>* ranges, uint64_t index) {
+  if (ranges->empty() || ranges->back().end != index) ranges->push_back({index, index});
+  ++ranges->back().end;
 }
 
 }  // namespace
@@ -42,9 +48,14 @@ void Scan::Begin(const Author& log, int64_t checkpoint_ms) {
   latest_ms_ = INT64_MIN;
   latest_index_ = 0;
   held_ = Held();
+  retention_ = std::make_unique<RetentionJudge>(log.ToString());
 }
 
-Scan::Held Scan::End() { return std::move(held_); }
+Scan::Held Scan::End() {
+  held_.erasures = retention_->Erasures();
+  retention_->Judge(scene_.findings);
+  return std::move(held_);
+}
 
 absl::Status Scan::Flush() {
   absl::Status status = queries_.Flush();
@@ -64,6 +75,7 @@ std::unique_ptr<EntryConsumer::Prepared> Scan::Prepare(const Author& log,
   for (const Entry& entry : run) {
     if (entry.body.state != evidence::BodyState::kPresent) {
       prepared->stubs.push_back({HashOf(entry.commitment), number});
+      if (entry.body.state == evidence::BodyState::kErased) AddTo(&prepared->erased, entry.index);
       continue;
     }
     const absl::string_view bytes = entry.body.statement;
@@ -96,6 +108,9 @@ void Scan::Take(const Author& log, absl::Span<const Entry> run,
   for (const Stub& stub : ready.stubs) {
     stubs_.Add(parting.PartOf(AsView(stub.commitment)), stub);
   }
+  for (const Range& erased : ready.erased) retention_->TakeErased(erased);
+  for (const auto& [index, time_ms] : facts.times) retention_->TakeTime(index, time_ms);
+  for (RetentionFact& fact : facts.retention) retention_->Take(std::move(fact));
   held_.has_stubs |= !ready.stubs.empty();
   for (auto& [index, statement] : facts.directory) history_.Take(index, std::move(statement));
   CheckTimes(facts.times);

@@ -25,6 +25,7 @@ class Scan final : public EntryConsumer {
   struct Held {
     std::map<std::string, uint64_t> kinds;
     std::vector<KeyEvent> operations;  // the first ones
+    std::vector<ErasureReport> erasures;
     bool has_stubs = false;
   };
   // Before a log is checked. `checkpoint_ms` of its newest checkpoint.
@@ -53,6 +54,7 @@ class Scan final : public EntryConsumer {
   int64_t latest_ms_ = 0;
   uint64_t latest_index_ = 0;
   Held held_;
+  std::unique_ptr<RetentionJudge> retention_;
 };
 
 }  // namespace nakadachi::replay

@@ -3,11 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <set>
 
+#include "absl/strings/str_cat.h"
+#include "common/base/fiscal_year.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/tools/replay/story.h"
 #include "tools/replay/page/reasons.h"
@@ -501,10 +504,115 @@ INSTANTIATE_TEST_SUITE_P(Decisions, LieTest, ::testing::ValuesIn(DecisionLies())
 INSTANTIATE_TEST_SUITE_P(Exchanges, LieTest, ::testing::ValuesIn(ExchangeLies()), NameOf);
 INSTANTIATE_TEST_SUITE_P(Signatures, LieTest, ::testing::ValuesIn(SignatureLies()), NameOf);
 
+// ---- Retention
+
+v1::Statement Erasure(const TestNetwork& network, const char* kind, int year, uint64_t first,
+                      uint64_t end) {
+  v1::Statement statement = network.NewStatement(kSendai);
+  statement.mutable_operation()->set_kind(kind);
+  v1::Erasure& erasure = *statement.mutable_operation()->mutable_erasure();
+  erasure.set_fiscal_year(year);
+  erasure.set_first_index(first);
+  erasure.set_end_index(end);
+  erasure.set_erased(end - first);
+  return statement;
+}
+
+v1::Statement HoldOn(const TestNetwork& network, const char* kind, uint64_t entry) {
+  v1::Statement statement = network.NewStatement(kSendai);
+  statement.mutable_operation()->set_kind(kind);
+  statement.mutable_operation()->mutable_hold()->set_hold_id(std::string(16, 'h'));
+  statement.mutable_operation()->mutable_hold()->add_entries(entry);
+  return statement;
+}
+
+// Sendai's last record is erased; eight years later and a little, its log says so.
+struct OldRecord {
+  explicit OldRecord(TestNetwork& network) {
+    network.Ask(Plan());
+    year = FiscalYearOf(network.now_ms());
+    size = network.SizeOf(kSendai);
+    network.SetLastBody(kSendai, evidence::BodyState::kErased);
+    network.Advance(RetentionEndMs(year, kMinRetentionYears) - network.now_ms());
+  }
+  int year = 0;
+  uint64_t size = 0;
+};
+
+std::vector<LieCase> RetentionLies() {
+  return {
+      {"erased_and_never_said",
+       {"erased-without-record"},
+       {nullptr, nullptr, nullptr, nullptr, nullptr,
+        [](TestNetwork& network) { OldRecord old(network); }}},
+      {"erased_and_said_of_others",
+       {"erased-without-record"},
+       {nullptr, nullptr, nullptr, nullptr, nullptr,
+        [](TestNetwork& network) {
+          const OldRecord old(network);
+          network.Record(kSendai, Erasure(network, "erasure", old.year, 0, old.size - 1));
+        }}},
+      {"done_and_never_announced",
+       {"erased-without-record"},
+       {nullptr, nullptr, nullptr, nullptr, nullptr,
+        [](TestNetwork& network) {
+          network.Advance(8 * 366 * kDayMs);
+          network.Record(kSendai, Erasure(network, "erased", 1999, 0, 0));
+        }}},
+      {"erased_a_day_early",
+       {"erased-early"},
+       {nullptr, nullptr, nullptr, nullptr, nullptr,
+        [](TestNetwork& network) {
+          const OldRecord old(network);
+          network.Advance(-kDayMs);
+          network.Record(kSendai, Erasure(network, "erasure", old.year, 0, old.size));
+        }}},
+      {"erased_the_next_year_too",
+       {"erasure-range"},
+       {nullptr, nullptr, nullptr, nullptr, nullptr,
+        [](TestNetwork& network) {
+          const OldRecord old(network);
+          network.Record(kSendai, HoldOn(network, "hold", 0));
+          network.Record(kSendai, Erasure(network, "erasure", old.year, 0, old.size + 1));
+        }}},
+      {"erased_what_was_held",
+       {"held-erased"},
+       {nullptr, nullptr, nullptr, nullptr, nullptr,
+        [](TestNetwork& network) {
+          const OldRecord old(network);
+          network.Record(kSendai, HoldOn(network, "hold", old.size - 1));
+          network.Record(kSendai, Erasure(network, "erasure", old.year, 0, old.size));
+          network.Record(kSendai, HoldOn(network, "hold-released", old.size - 1));
+        }}},
+  };
+}
+
+INSTANTIATE_TEST_SUITE_P(Retention, LieTest, ::testing::ValuesIn(RetentionLies()), NameOf);
+
+TEST(Replay, AnErasureInItsTimeIsNoFinding) {
+  TestNetwork network;
+  const OldRecord old(network);
+  network.Record(kSendai, HoldOn(network, "hold", old.size - 1));
+  network.Record(kSendai, HoldOn(network, "hold-released", old.size - 1));
+  network.Record(kSendai, Erasure(network, "erasure", old.year, 0, old.size));
+  network.Record(kSendai, Erasure(network, "erased", old.year, 0, old.size));
+  const Report report = ReplayOf(network);
+  EXPECT_TRUE(report.clean()) << ToText(report);
+  const auto sendai = std::find_if(report.logs.begin(), report.logs.end(),
+                                   [](const LogReport& log) { return log.log == kSendai; });
+  ASSERT_NE(sendai, report.logs.end());
+  EXPECT_EQ(sendai->erased, 1u);
+  ASSERT_EQ(sendai->erasures.size(), 1u);
+  EXPECT_EQ(sendai->erasures[0].fiscal_year, old.year);
+  EXPECT_EQ(sendai->erasures[0].end_index, old.size);
+  EXPECT_TRUE(sendai->erasures[0].done);
+  EXPECT_THAT(ToText(report), HasSubstr(absl::StrCat("fiscal year ", old.year)));
+}
+
 TEST(Replay, EveryKindOfDecisionAndExchangeHasALie) {
   std::set<std::string> told = {"permit-unanswered", "provision-unreceipted", "receipt-unverified",
                                 "query-undecided"};  // in the truth
-  for (const auto& lies : {DecisionLies(), ExchangeLies(), SignatureLies()}) {
+  for (const auto& lies : {DecisionLies(), ExchangeLies(), SignatureLies(), RetentionLies()}) {
     for (const LieCase& lie : lies) told.insert(lie.kinds.begin(), lie.kinds.end());
   }
   for (const Kind& kind : Kinds()) {
@@ -568,6 +676,15 @@ TEST(Replay, WhatCannotBeSeenIsNotHeldAgainstAnybody) {
     provision.mutable_provision()->add_items("immunization");
     provision.mutable_provision()->set_outcome(v1::NOT_HELD);
     network.Record(kSendai, provision);
+    if (state == evidence::BodyState::kErased) {
+      const int year = FiscalYearOf(network.now_ms());
+      network.Advance(RetentionEndMs(year, kMinRetentionYears) - network.now_ms());
+      for (const char* log : {"broker", kAizuwakamatsu}) {
+        v1::Statement erasure = Erasure(network, "erasure", year, 0, network.SizeOf(log));
+        erasure.set_author(log);
+        network.Record(log, erasure);
+      }
+    }
     network.Advance(kDayMs);
     const Report report = ReplayOf(network);
     EXPECT_TRUE(report.clean()) << ToText(report);

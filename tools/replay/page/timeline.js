@@ -1,6 +1,6 @@
 // Use over time: a stack of ends for each bin, findings and key events above.
 
-const EVENT_SIGNS = {'network-founded': '◆', 'list-published': '▤', 'list-in-force': '▶', 'key-added': '＋', 'key-revoked': '✕', 'erasure': '∅', 'fork-found': '⑂', 'fork-cleared': '○', 'inspection': '◉', 'member-joined': '●', 'route-changed': '↺'};
+const EVENT_SIGNS = {'network-founded': '◆', 'list-published': '▤', 'list-in-force': '▶', 'key-added': '＋', 'key-revoked': '✕', 'erasure': '∅', 'erased': '⊘', 'hold': '▣', 'hold-released': '▢', 'fork-found': '⑂', 'fork-cleared': '○', 'inspection': '◉', 'member-joined': '●', 'route-changed': '↺'};
 
 const drawTimeline = (width) => {
   const {width_ms: step, bins, ends} = DATA.timeline;
