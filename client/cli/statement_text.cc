@@ -108,6 +108,23 @@ Json Fields(const v1::Operation& operation) {
   json["operation"] = operation.kind();
   json["staff"] = operation.staff_pseudonym();
   json["detail"] = operation.detail();
+  if (operation.has_erasure()) {
+    const v1::Erasure& erasure = operation.erasure();
+    json["fiscal_year"] = erasure.fiscal_year();
+    json["first_index"] = erasure.first_index();
+    json["end_index"] = erasure.end_index();
+    json["erased"] = erasure.erased();
+    json["held"] = erasure.held();
+    json["freed_bytes"] = erasure.freed_bytes();
+  }
+  if (operation.has_hold()) {
+    json["hold_id"] = HexEncode(operation.hold().hold_id());
+    json["permit_numbers"] = Json::array();
+    for (const std::string& number : operation.hold().permit_numbers())
+      json["permit_numbers"].push_back(HexEncode(number));
+    json["entries"] = Json::array();
+    for (const uint64_t entry : operation.hold().entries()) json["entries"].push_back(entry);
+  }
   return json;
 }
 
