@@ -224,6 +224,8 @@ absl::Status RetentionDesk::Destroy(const v1::ErasePeriodRequest& request,
                                     const ledger::StoredPeriod& period, const Begun& begun,
                                     Plan* plan) {
   absl::MutexLock lock(&changing_);
+  // Where nothing was recorded since, the current period is still the one that goes.
+  NAKADACHI_RETURN_IF_ERROR(parts_.store->EnterPeriodOf(parts_.clock->NowMs()));
   NAKADACHI_RETURN_IF_ERROR(RememberEntries());
   NAKADACHI_ASSIGN_OR_RETURN(*plan, MakePlan(period));
   NAKADACHI_RETURN_IF_ERROR(KeepHeld(*plan));

@@ -5,11 +5,15 @@
 
 #include <map>
 #include <memory>
+#include <thread>
+#include <utility>
 
 #include "client/cli/profile.h"
 #include "common/base/fiscal_year.h"
 #include "common/base/status.h"
 #include "tests/integration/town.h"
+#include "tools/replay/replay.h"
+#include "tools/simulator/evidence.h"
 
 namespace nakadachi::integration {
 namespace {
@@ -24,6 +28,7 @@ class RetentionTest : public testing::Test {
   RetentionTest() : town_(Mode::kProcesses) {
     town_.AddPlatform("aizu", {kAizu});
     town_.AddPlatform("sendai", {kSendai});
+    town_.AddPlatform("koriyama", {kKoriyama});
     for (int i = 0; i < 3; ++i) {
       const size_t person = town_.AddPerson(kAizu);
       town_.Enroll(person, kAizu);
@@ -109,6 +114,22 @@ class RetentionTest : public testing::Test {
     }
   }
 
+  // An inspector finds nothing, and as many erasures.
+  void ExpectClean(size_t erasures) {
+    const TemporaryFolder evidence;
+    const auto kept = simulator::KeepEvidence(town_.network(), evidence.path());
+    ASSERT_TRUE(kept.ok()) << kept.status();
+    replay::ReplayOptions options;
+    options.folders = {evidence.path()};
+    options.verifier_key = town_.network().BrokerVerifierKey();
+    const auto report = replay::Replay(options);
+    ASSERT_TRUE(report.ok()) << report.status();
+    EXPECT_TRUE(report->clean()) << replay::ToText(*report);
+    size_t found = 0;
+    for (const replay::LogReport& log : report->logs) found += log.erasures.size();
+    EXPECT_EQ(found, erasures) << replay::ToText(*report);
+  }
+
   Town town_;
   int first_year_ = 0;
 };
@@ -164,6 +185,36 @@ TEST_F(RetentionTest, ErasesWhatIsOverAndKeepsWhatIsHeld) {
   ASSERT_TRUE(verified.ok()) << verified.status();
   check();
   MustAsk(0);
+  ExpectClean(/*erasures=*/keepers.size());
+}
+
+// Asked again by the client itself, an erasure is whole in the end, whenever its server dies.
+TEST_F(RetentionTest, ErasureSurvivesKills) {
+  const std::string held = MustAsk(1).permit_number();
+  const std::vector<std::pair<std::string, std::string>> keepers = {
+      {"aizu", kAizu}, {"sendai", kSendai}, {"koriyama", kKoriyama}, {"broker", "broker"}};
+  for (const auto& [process, keeper] : keepers) Hold(keeper, held);
+  ASSERT_TRUE(town_.network().Advance(9 * kYear).ok());
+  int milliseconds = 0;
+  for (const auto& [process, keeper] : keepers) {
+    absl::StatusOr<v1::ErasePeriodResponse> erased;
+    std::thread asking([&, keeper = keeper] { erased = Erase(keeper); });
+    // At any instant: from before the request arrives to behind its end.
+    absl::SleepFor(absl::Milliseconds(milliseconds));
+    milliseconds += 8;
+    ASSERT_TRUE(town_.network().Crash(process).ok());
+    ASSERT_TRUE(town_.network().StartAgain(process).ok());
+    asking.join();
+    ASSERT_TRUE(erased.ok()) << keeper << erased.status();
+    EXPECT_EQ(Get(keeper).periods(0).state(), v1::Period::ERASED) << keeper;
+  }
+  EXPECT_EQ(Left("broker")["permit"], 1);
+  EXPECT_EQ(Left(kAizu)["query"], 1);
+  EXPECT_EQ(Left(kAizu)["receipt"], 1);
+  EXPECT_EQ(Left(kSendai)["provision"], 1);
+  const auto verified = town_.network().VerifyLedgers(/*leave_stopped=*/false);
+  ASSERT_TRUE(verified.ok()) << verified.status();
+  ExpectClean(/*erasures=*/keepers.size());
 }
 
 }  // namespace

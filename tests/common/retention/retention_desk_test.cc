@@ -286,6 +286,17 @@ TEST_F(RetentionDeskTest, AHoldKeepsTheNamedRecords) {
   ExpectSound();
 }
 
+TEST_F(RetentionDeskTest, AHoldKeepsRecordsOfTheLastYearThatHasAny) {
+  Hold(1, {4});
+  ToTheEndOf(kYear + 1);
+  EXPECT_EQ(Erase(kYear + 1).value().held(), kOfAPermit);
+  EXPECT_THAT(Bodies(2 * kOfAYear),
+              ::testing::IsSupersetOf(std::vector<uint64_t>{kOfAYear + kQuery + kOfAPermit,
+                                                            kOfAYear + kProvision + kOfAPermit,
+                                                            kOfAYear + kReceipt + kOfAPermit}));
+  EXPECT_THAT(Bodies(2 * kOfAYear), ::testing::SizeIs(kOfAYear + 1 + kOfAPermit));
+}
+
 TEST_F(RetentionDeskTest, HeldRecordsOutliveTheYearThatKeptThemOn) {
   Hold(1, {2});
   ToTheEndOf(kYear);
