@@ -195,7 +195,7 @@ absl::StatusOr<v1::Recorded> LogReader::Prove(uint64_t index, uint64_t size,
   };
   NAKADACHI_ASSIGN_OR_RETURN(const std::vector<Hash> path,
                              merkle::BuildProof(merkle::InclusionProofNodes(index, size), read));
-  for (const Hash& hash : path) recorded.add_path(std::string(AsView(hash)));
+  for (const Hash& hash : path) recorded.mutable_path()->append(AsView(hash).data(), hash.size());
   recorded.set_leaf_index(index);
   recorded.set_checkpoint(note);
   return recorded;

@@ -42,8 +42,8 @@ v1::Recorded MakeRecorded(std::string statement, std::string salt, uint64_t leaf
   return recorded;
 }
 
-void AddToPath(const Hash& hash, v1::Recorded* recorded) {
-  recorded->add_path(hash.data(), hash.size());
+void AddToPath(const Hash& hash, std::string* path) {
+  path->append(AsView(hash).data(), hash.size());
 }
 
 // A thread records what the others queue. It owns the edge; what others read of the tree is the
@@ -60,6 +60,8 @@ class GroupLedger final : public Ledger {
   void Append(Prepared prepared, AlsoWrite also, Done done) override;
   void Shutdown() override;
   absl::StatusOr<v1::Recorded> Prove(uint64_t leaf_index) override;
+  absl::StatusOr<std::vector<v1::Recorded>> ProveMany(uint64_t start, uint64_t end, size_t limit,
+                                                      const Wanted& wanted) override;
   absl::StatusOr<std::vector<Hash>> ProveConsistency(uint64_t old_size, uint64_t new_size) override;
   absl::StatusOr<std::vector<Hash>> ProvePrefix(uint64_t old_size, uint64_t new_size) override;
   StoredHead Head() const override { return View()->head; }
@@ -80,6 +82,8 @@ class GroupLedger final : public Ledger {
 
   std::shared_ptr<const TreeView> View() const;
   std::shared_ptr<const TreeView> Publish(StoredHead head);
+  absl::StatusOr<v1::Recorded> ProveEntry(const TreeView& view, uint64_t leaf_index,
+                                          StoredEntry entry);
   absl::StatusOr<std::vector<Hash>> ReadProof(const TreeView& view,
                                               const merkle::ProofNodes& nodes);
 
@@ -194,8 +198,9 @@ void GroupLedger::Acknowledge(absl::Span<Item> items, const TreeView& view) {
     v1::Recorded recorded = MakeRecorded(std::move(item.prepared.statement),
                                          std::move(item.prepared.salt), index, view.head.note);
     const size_t length = edge_.Path(index, &path);
-    recorded.mutable_path()->Reserve(static_cast<int>(length));
-    for (size_t i = 0; i < length; ++i) AddToPath(*path[i], &recorded);
+    std::string* const bytes = recorded.mutable_path();
+    bytes->reserve(length * sizeof(Hash));
+    for (size_t i = 0; i < length; ++i) AddToPath(*path[i], bytes);
     item.done(std::move(recorded));
     ++index;
   }
@@ -230,17 +235,47 @@ absl::StatusOr<v1::Recorded> GroupLedger::Prove(uint64_t leaf_index) {
   if (erased)
     return FieldError(absl::StatusCode::kNotFound, "leaf_index", "erased",
                       "the statement was erased");
+  return ProveEntry(*view, leaf_index, *std::move(entry));
+}
+
+absl::StatusOr<std::vector<v1::Recorded>> GroupLedger::ProveMany(uint64_t start, uint64_t end,
+                                                                 size_t limit,
+                                                                 const Wanted& wanted) {
+  const std::shared_ptr<const TreeView> view = View();
+  if (end > view->head.size)
+    return FieldError(absl::StatusCode::kOutOfRange, "end", "index", "the ledger is not that long");
+  std::vector<v1::Recorded> proven;
+  absl::Status status;
+  const auto prove = [&](uint64_t index, StoredEntry entry) -> absl::Status {
+    NAKADACHI_ASSIGN_OR_RETURN(const bool erased, CheckEntry(entry));
+    if (erased || !wanted(entry.statement)) return absl::OkStatus();
+    NAKADACHI_ASSIGN_OR_RETURN(v1::Recorded recorded, ProveEntry(*view, index, std::move(entry)));
+    proven.push_back(std::move(recorded));
+    return absl::OkStatus();
+  };
+  const absl::Status read =
+      options_.store->ReadEntries(start, end, [&](uint64_t index, StoredEntry entry) {
+        status = prove(index, std::move(entry));
+        return status.ok() && proven.size() < limit;
+      });
+  NAKADACHI_RETURN_IF_ERROR(status);
+  if (!read.ok()) return ReadError(read, "ledger.entry");
+  return proven;
+}
+
+absl::StatusOr<v1::Recorded> GroupLedger::ProveEntry(const TreeView& view, uint64_t leaf_index,
+                                                     StoredEntry entry) {
   NAKADACHI_ASSIGN_OR_RETURN(
       const std::vector<Hash> path,
-      ReadProof(*view, merkle::InclusionProofNodes(leaf_index, view->head.size)));
+      ReadProof(view, merkle::InclusionProofNodes(leaf_index, view.head.size)));
   // An altered commitment has no place in the tree.
-  if (!merkle::VerifyInclusion(leaf_index, view->head.size,
-                               merkle::LeafHash(AsView(entry->commitment)), path, view->head.root)
+  if (!merkle::VerifyInclusion(leaf_index, view.head.size,
+                               merkle::LeafHash(AsView(entry.commitment)), path, view.head.root)
            .ok())
     return StoreError("ledger.entry", "inclusion", "is not the one in the tree");
-  v1::Recorded recorded = MakeRecorded(std::move(entry->statement), std::move(entry->salt),
-                                       leaf_index, view->head.note);
-  for (const Hash& hash : path) AddToPath(hash, &recorded);
+  v1::Recorded recorded =
+      MakeRecorded(std::move(entry.statement), std::move(entry.salt), leaf_index, view.head.note);
+  for (const Hash& hash : path) AddToPath(hash, recorded.mutable_path());
   return recorded;
 }
 

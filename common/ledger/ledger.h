@@ -74,6 +74,13 @@ class Ledger {
   // The statement again, with its proof against the newest checkpoint. OUT_OF_RANGE, or NOT_FOUND
   // with rule "erased".
   virtual absl::StatusOr<v1::Recorded> Prove(uint64_t leaf_index) = 0;
+  // Those of the statements [start, end) that `wanted` takes, read in one go, all with their proofs
+  // against one checkpoint; `wanted` is asked in order until it has taken `limit`. Erased ones are
+  // left out. OUT_OF_RANGE where the ledger is not that long.
+  using Wanted = std::function<bool(absl::string_view statement)>;
+  virtual absl::StatusOr<std::vector<v1::Recorded>> ProveMany(uint64_t start, uint64_t end,
+                                                              size_t limit,
+                                                              const Wanted& wanted) = 0;
   virtual absl::StatusOr<std::vector<Hash>> ProveConsistency(uint64_t old_size,
                                                              uint64_t new_size) = 0;
   // A prefix proof (merkle::RootsFromPrefixProof). OUT_OF_RANGE, rule "size", unless

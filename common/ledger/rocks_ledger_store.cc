@@ -19,7 +19,7 @@ constexpr size_t kHashSize = sizeof(Hash);
 constexpr size_t kSaltSize = 32;
 constexpr size_t kTileWidth = 256;
 // Entries read at a time.
-constexpr uint64_t kChunk = 1024;
+constexpr uint64_t kChunk = 256;
 
 absl::Status Corrupt(absl::string_view what) {
   return FieldError(absl::StatusCode::kDataLoss, what, "corrupt", "is not in its stored form");

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "common/base/status.h"
 #include "common/ledger/checkpoint.h"
@@ -37,14 +37,12 @@ class CachingVerifier final : public Verifier {
 absl::Status CheckInclusion(const v1::Recorded& recorded, const Hash& commitment,
                             const Checkpoint& checkpoint) {
   std::array<Hash, kMaxPath> path;
-  const size_t length = recorded.path_size();
+  const std::string& bytes = recorded.path();
+  const size_t length = bytes.size() / sizeof(Hash);
   if (length > path.size()) return InvalidField("path", "path-length", "is longer than any tree");
-  for (size_t i = 0; i < length; ++i) {
-    const std::string& hash = recorded.path(static_cast<int>(i));
-    if (hash.size() != path[i].size())
-      return InvalidField(absl::StrCat("path[", i, "]"), "path-length", "is not 32 bytes long");
-    std::copy(hash.begin(), hash.end(), path[i].begin());
-  }
+  if (bytes.size() % sizeof(Hash) != 0)
+    return InvalidField("path", "path-length", "is not one of hashes of 32 bytes");
+  std::memcpy(path.data(), bytes.data(), bytes.size());
   return merkle::VerifyInclusion(recorded.leaf_index(), checkpoint.size,
                                  merkle::LeafHash(AsView(commitment)),
                                  absl::MakeConstSpan(path.data(), length), checkpoint.root);
@@ -100,6 +98,13 @@ bool CachingVerifier::IsKeyValid(const VerifiedCheckpoint& verified, int64_t now
 }
 
 }  // namespace
+
+std::vector<Hash> HashesOf(absl::string_view path) {
+  std::vector<Hash> hashes(path.size() / sizeof(Hash));
+  for (size_t i = 0; i < hashes.size(); ++i)
+    std::memcpy(hashes[i].data(), path.data() + i * sizeof(Hash), sizeof(Hash));
+  return hashes;
+}
 
 absl::StatusOr<Signer> FindSigner(const SignedCheckpoint& note, const KeySource& keys,
                                   int64_t now_ms) {

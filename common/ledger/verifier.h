@@ -39,6 +39,9 @@ class KeySource {
                          int64_t time_ms) const = 0;
 };
 
+// The hashes of a proof's path, lowest first; what is left behind the last whole one is left out.
+std::vector<Hash> HashesOf(absl::string_view path);
+
 // Whose key, valid at the checkpoint's time and not revoked at `now_ms`, has signed it. Errors:
 // those of Verifier about a checkpoint.
 struct Signer {

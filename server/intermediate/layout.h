@@ -32,7 +32,8 @@ enum Family : int {
   kExchanges,    // 'r' || request id -> StoredExchange
                  // 'o' || request id -> KeyU64(lapses, ms): open ones
                  // 'p' || permit commitment -> request id: reviewed ones
-  kOutbox,       // 'b' || KeyU64(leaf index): halves for the broker, no value
+  kOutbox,       // 'c' -> KeyU64: the first leaf whose half the broker may not have yet
+                 // 'b' || KeyU64(leaf index): halves before it that are to be sent again
                  // 'x' || KeyU64(leaf index): halves that the broker refused
                  // 'd' || permit number -> OutboxEntry: deliveries
   kAccesses,     // common/inspection

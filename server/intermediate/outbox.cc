@@ -26,7 +26,8 @@ constexpr size_t kDeliveriesAtOnce = 32;
 // Reporting is off the critical path; a moment's patience fills the batches.
 constexpr absl::Duration kLinger = absl::Milliseconds(100);
 
-std::string HalfKey(uint64_t leaf_index) { return "b" + storage::KeyU64(leaf_index); }
+constexpr absl::string_view kCursorKey = "c";
+std::string AgainKey(uint64_t leaf_index) { return "b" + storage::KeyU64(leaf_index); }
 std::string RefusedKey(uint64_t leaf_index) { return "x" + storage::KeyU64(leaf_index); }
 std::string DeliveryKey(absl::string_view permit_number) {
   return absl::StrCat("d", permit_number);
@@ -35,6 +36,12 @@ std::string DeliveryKey(absl::string_view permit_number) {
 // A requester that has lost its view of an exchange may find it again after a restart.
 bool EndsDelivery(const absl::Status& status) {
   return !MayRetry(status) && !absl::IsNotFound(status);
+}
+
+bool IsHalf(absl::string_view bytes) {
+  v1::Statement statement;
+  return statement.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) &&
+         (statement.has_provision() || statement.has_receipt());
 }
 
 // What the broker said: a status a half, or why the call failed.
@@ -66,13 +73,13 @@ class OutboxThread final : public Outbox {
       : institution_(institution), broker_(broker), peers_(peers) {}
   ~OutboxThread() override { Shutdown(); }
 
+  absl::Status ReadCursor();
   absl::Status OfferRefusedAgain();
   absl::StatusOr<int> FindDeliveries();
   void Start() {
     thread_ = std::thread([this] { Run(); });
   }
 
-  void AddHalf(uint64_t leaf_index, storage::Batch& batch) override;
   void AddDelivery(const stored::v1::OutboxEntry& entry, storage::Batch& batch) override;
   void Wake() override;
   uint64_t size() const override;
@@ -85,10 +92,11 @@ class OutboxThread final : public Outbox {
     std::vector<Mailbox::Delivered> delivered;
   };
   struct Halves {
-    std::vector<uint64_t> in_flight;  // leaf indices
+    std::vector<uint64_t> in_flight;  // leaf indices, rising
+    uint64_t next = 0;                // the cursor, once those in flight are settled
     int failures = 0;
     absl::Time due = absl::InfinitePast();
-    bool more = false;  // there may be entries beyond the cursor
+    bool more = false;  // there may be some to send
   };
   struct Delivery {
     bool in_flight = false;
@@ -101,11 +109,13 @@ class OutboxThread final : public Outbox {
   absl::Time NextDue() const;
 
   void SendHalves();
-  std::vector<v1::Recorded> ProveHalves(const std::vector<uint64_t>& indices);
+  absl::StatusOr<std::vector<v1::Recorded>> GatherHalves();
+  std::vector<v1::Recorded> ProveAgain(const std::vector<uint64_t>& indices);
+  std::vector<v1::Recorded> ProveNew(size_t limit);
   void OnReported(const Reported& reported);
   void PauseHalves();
-  bool SetAside(uint64_t leaf_index, const absl::Status& reason);
-  void Forget(const std::vector<uint64_t>& indices);
+  void SetAside(uint64_t leaf_index, const absl::Status& reason, storage::Batch& batch) const;
+  uint64_t Count(absl::string_view prefix) const;
 
   void SendDeliveries();
   void Send(const std::string& permit_number);
@@ -121,7 +131,8 @@ class OutboxThread final : public Outbox {
   PeerLink* const peers_;
   const std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();
   std::atomic<int> deliveries_expected_{0};  // were added to a batch, not yet found in the store
-  std::atomic<uint64_t> cursor_{0};          // every half below it was accepted or set aside
+  // Halves below it were accepted, or stand in the database: to be sent again, or refused.
+  std::atomic<uint64_t> cursor_{0};
 
   // The thread's own.
   Halves halves_;
@@ -129,20 +140,23 @@ class OutboxThread final : public Outbox {
   std::thread thread_;
 };
 
+absl::Status OutboxThread::ReadCursor() {
+  NAKADACHI_ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                             institution_->database().Get(kOutbox, kCursorKey));
+  if (value.has_value()) cursor_ = storage::U64FromKey(*value);
+  return absl::OkStatus();
+}
+
 absl::Status OutboxThread::OfferRefusedAgain() {
   storage::Database& database = institution_->database();
   storage::Batch batch(database);
   NAKADACHI_RETURN_IF_ERROR(
       database.Scan(kOutbox, "x", "x", [&](absl::string_view key, absl::string_view) {
         batch.Delete(kOutbox, key);
-        batch.Put(kOutbox, HalfKey(storage::U64FromKey(key.substr(1))), "");
+        batch.Put(kOutbox, AgainKey(storage::U64FromKey(key.substr(1))), "");
         return true;
       }));
   return database.CommitUnsynced(std::move(batch));
-}
-
-void OutboxThread::AddHalf(uint64_t leaf_index, storage::Batch& batch) {
-  batch.Put(kOutbox, HalfKey(leaf_index), "");
 }
 
 void OutboxThread::AddDelivery(const stored::v1::OutboxEntry& entry, storage::Batch& batch) {
@@ -156,15 +170,25 @@ void OutboxThread::Wake() {
 }
 
 uint64_t OutboxThread::size() const {
-  uint64_t count = 0;
-  const auto visit = [&](absl::string_view, absl::string_view) {
-    ++count;
-    return true;
+  uint64_t halves = 0;
+  const auto count = [&](absl::string_view statement) {
+    halves += IsHalf(statement) ? 1 : 0;
+    return false;
   };
-  const storage::Database& database = institution_->database();
-  database.Scan(kOutbox, "b", HalfKey(cursor_.load()), visit).IgnoreError();
-  database.Scan(kOutbox, "d", "d", visit).IgnoreError();
-  database.Scan(kOutbox, "x", "x", visit).IgnoreError();
+  ledger::Ledger& ledger = institution_->ledger();
+  ledger.ProveMany(cursor_.load(), ledger.Head().size, 1, count).IgnoreError();
+  return halves + Count("b") + Count("d") + Count("x");
+}
+
+uint64_t OutboxThread::Count(absl::string_view prefix) const {
+  uint64_t count = 0;
+  institution_->database()
+      .Scan(kOutbox, prefix, prefix,
+            [&](absl::string_view, absl::string_view) {
+              ++count;
+              return true;
+            })
+      .IgnoreError();
   return count;
 }
 
@@ -214,62 +238,96 @@ absl::Time OutboxThread::NextDue() const {
 
 void OutboxThread::SendHalves() {
   if (!halves_.more || !halves_.in_flight.empty() || absl::Now() < halves_.due) return;
-  std::vector<uint64_t> indices;
-  const absl::Status scanned = institution_->database().Scan(
-      kOutbox, "b", HalfKey(cursor_.load()), [&](absl::string_view key, absl::string_view) {
-        indices.push_back(storage::U64FromKey(key.substr(1)));
-        return indices.size() < kHalvesInBatch;
-      });
-  if (!scanned.ok()) return PauseHalves();
-  if (indices.empty()) {
+  halves_.next = cursor_.load();
+  absl::StatusOr<std::vector<v1::Recorded>> halves = GatherHalves();
+  if (!halves.ok()) return PauseHalves();
+  if (halves->empty()) {
     halves_.more = false;
+    cursor_ = halves_.next;  // kept with the next report
     return;
   }
-  std::vector<v1::Recorded> recorded = ProveHalves(indices);
-  if (recorded.empty()) {
-    halves_.due = absl::Now() + kLinger;
-    return;
-  }
-  broker_->Report(std::move(recorded), [mailbox = mailbox_](Reported reported) {
+  for (const v1::Recorded& half : *halves) halves_.in_flight.push_back(half.leaf_index());
+  broker_->Report(*std::move(halves), [mailbox = mailbox_](Reported reported) {
     absl::MutexLock lock(&mailbox->mutex);
     mailbox->reported = std::move(reported);
   });
 }
 
-// Those that could be proven stand in `in_flight`; the others are set aside.
-std::vector<v1::Recorded> OutboxThread::ProveHalves(const std::vector<uint64_t>& indices) {
-  std::vector<v1::Recorded> recorded;
-  recorded.reserve(indices.size());
+// Those that were put off first, then those from the cursor on.
+absl::StatusOr<std::vector<v1::Recorded>> OutboxThread::GatherHalves() {
+  std::vector<uint64_t> again;
+  NAKADACHI_RETURN_IF_ERROR(institution_->database().Scan(
+      kOutbox, "b", "b", [&](absl::string_view key, absl::string_view) {
+        again.push_back(storage::U64FromKey(key.substr(1)));
+        return again.size() < kHalvesInBatch;
+      }));
+  std::vector<v1::Recorded> halves = ProveAgain(again);
+  if (halves.size() == kHalvesInBatch) return halves;
+  std::vector<v1::Recorded> more = ProveNew(kHalvesInBatch - halves.size());
+  halves.insert(halves.end(), std::make_move_iterator(more.begin()),
+                std::make_move_iterator(more.end()));
+  return halves;
+}
+
+std::vector<v1::Recorded> OutboxThread::ProveAgain(const std::vector<uint64_t>& indices) {
+  std::vector<v1::Recorded> halves;
+  storage::Batch batch(institution_->database());
   for (const uint64_t index : indices) {
     absl::StatusOr<v1::Recorded> proven = institution_->ledger().Prove(index);
-    // The database shows a commit a moment before the ledger does.
-    if (absl::IsOutOfRange(proven.status())) break;
-    if (!proven.ok()) {
-      if (!SetAside(index, proven.status())) PauseHalves();
-      continue;
+    if (proven.ok()) {
+      halves.push_back(*std::move(proven));
+    } else {
+      SetAside(index, proven.status(), batch);
     }
-    halves_.in_flight.push_back(index);
-    recorded.push_back(*std::move(proven));
   }
-  return recorded;
+  institution_->database().CommitUnsynced(std::move(batch)).IgnoreError();
+  return halves;
+}
+
+// Where an entry cannot be read, those before it, and it is passed over.
+std::vector<v1::Recorded> OutboxThread::ProveNew(size_t limit) {
+  ledger::Ledger& ledger = institution_->ledger();
+  const uint64_t end = ledger.Head().size;
+  auto halves = ledger.ProveMany(halves_.next, end, limit, IsHalf);
+  if (halves.ok()) {
+    halves_.next = halves->size() == limit ? halves->back().leaf_index() + 1 : end;
+    return *std::move(halves);
+  }
+  std::vector<v1::Recorded> readable;
+  for (; halves_.next < end && readable.size() < limit; ++halves_.next) {
+    absl::StatusOr<v1::Recorded> proven = ledger.Prove(halves_.next);
+    if (proven.ok() && IsHalf(proven->statement())) readable.push_back(*std::move(proven));
+    if (proven.ok() || absl::IsNotFound(proven.status())) continue;
+    storage::Batch batch(institution_->database());
+    SetAside(halves_.next, proven.status(), batch);
+    // Where the disk does not take it: what lies before it is sent, and it is met again.
+    if (!institution_->database().CommitUnsynced(std::move(batch)).ok()) break;
+  }
+  return readable;
 }
 
 void OutboxThread::OnReported(const Reported& reported) {
   const std::vector<uint64_t> sent = std::exchange(halves_.in_flight, {});
   if (!reported.ok() || reported->size() != sent.size()) return PauseHalves();
-  std::vector<uint64_t> accepted;
-  std::optional<uint64_t> first_kept;
+  storage::Batch batch(institution_->database());
+  bool any_put_off = false;
   for (size_t i = 0; i < sent.size(); ++i) {
     const absl::Status& status = (*reported)[i];
-    if (status.ok()) {
-      accepted.push_back(sent[i]);
-    } else if (MayRetry(status) || !SetAside(sent[i], status)) {
-      if (!first_kept.has_value()) first_kept = sent[i];
+    const bool put_off = !status.ok() && MayRetry(status);
+    any_put_off |= put_off;
+    if (put_off) {
+      batch.Put(kOutbox, AgainKey(sent[i]), "");
+    } else if (!status.ok()) {
+      SetAside(sent[i], status, batch);
+    } else if (sent[i] < cursor_.load()) {
+      batch.Delete(kOutbox, AgainKey(sent[i]));
     }
   }
-  Forget(accepted);
-  cursor_ = first_kept.value_or(sent.back() + 1);
-  if (first_kept.has_value()) return PauseHalves();
+  batch.Put(kOutbox, kCursorKey, storage::KeyU64(halves_.next));
+  // Where the disk does not take it, or a crash loses it: they are sent again, and accepted again.
+  if (!institution_->database().CommitUnsynced(std::move(batch)).ok()) return PauseHalves();
+  cursor_ = halves_.next;
+  if (any_put_off) return PauseHalves();
   halves_.failures = 0;
   if (sent.size() < kHalvesInBatch) halves_.due = absl::Now() + kLinger;
 }
@@ -280,21 +338,12 @@ void OutboxThread::PauseHalves() {
 }
 
 // The operator must see it: a half that the broker refuses is a permit that stays open there.
-// False where the disk does not take it: the half stays where it is.
-bool OutboxThread::SetAside(uint64_t leaf_index, const absl::Status& reason) {
+void OutboxThread::SetAside(uint64_t leaf_index, const absl::Status& reason,
+                            storage::Batch& batch) const {
   std::cerr << "outbox of " << institution_->code().ToString() << ": the statement at leaf "
             << leaf_index << " is set aside: " << reason.message() << std::endl;
-  storage::Batch batch(institution_->database());
-  batch.Delete(kOutbox, HalfKey(leaf_index));
+  batch.Delete(kOutbox, AgainKey(leaf_index));
   batch.Put(kOutbox, RefusedKey(leaf_index), "");
-  return institution_->database().CommitUnsynced(std::move(batch)).ok();
-}
-
-void OutboxThread::Forget(const std::vector<uint64_t>& indices) {
-  storage::Batch batch(institution_->database());
-  for (const uint64_t index : indices) batch.Delete(kOutbox, HalfKey(index));
-  // What stays is sent again after the next Open, and accepted again.
-  institution_->database().CommitUnsynced(std::move(batch)).IgnoreError();
 }
 
 // How many were not known before.
@@ -408,6 +457,7 @@ std::optional<Message> OutboxThread::Read(Family family, const std::string& key)
 absl::StatusOr<std::unique_ptr<Outbox>> Outbox::Open(Institution* institution, BrokerLink* broker,
                                                      PeerLink* peers) {
   auto outbox = std::make_unique<OutboxThread>(institution, broker, peers);
+  NAKADACHI_RETURN_IF_ERROR(outbox->ReadCursor());
   NAKADACHI_RETURN_IF_ERROR(outbox->OfferRefusedAgain());
   NAKADACHI_RETURN_IF_ERROR(outbox->FindDeliveries().status());
   outbox->Start();

@@ -40,7 +40,6 @@ void Write(AlsoDurable& also, uint64_t leaf_index, Outbox& outbox, storage::Batc
   batch.Put(kProvisions, also.permit_number, also.answered);
   if (!also.end_key.empty()) batch.Put(kProvisions, also.end_key, {});
   if (!also.review_key.empty()) batch.Put(kReviews, also.review_key, also.review);
-  outbox.AddHalf(leaf_index, batch);
   if (also.delivery.has_value()) outbox.AddDelivery(*also.delivery, batch);
 }
 
@@ -149,7 +148,6 @@ class ProviderImpl final : public Provider {
   void Decide(Task task);
   void Record(Task task, PermitAnswer answer, int64_t now_ms);
   absl::StatusOr<v1::Outcome> RecordReviewed(const GenuinePermit& permit,
-                                             stored::v1::AnsweredPermit before,
                                              stored::v1::StoredReview review,
                                              const PermitAnswer& answer, int64_t now_ms)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(review_mutex_);
@@ -294,8 +292,8 @@ void ProviderImpl::Record(Task task, PermitAnswer answer, int64_t now_ms) {
   AlsoDurable also;
   also.permit_number = permit.permit().permit_number();
   stored::v1::AnsweredPermit answered = AnsweredOf(permit, answer, prepared.commitment);
-  *answered.mutable_permit() = std::move(task.recorded);
   if (answer.outcome == v1::AWAITING_REVIEW) {
+    *answered.mutable_permit() = std::move(task.recorded);
     also.review_key = also.permit_number;
     also.review = ReviewOf(permit, answer.addressee, now_ms).SerializeAsString();
   }
@@ -377,11 +375,10 @@ absl::StatusOr<v1::Outcome> ProviderImpl::DecideReview(const std::string& permit
   NAKADACHI_RETURN_IF_ERROR(institution_->RecordOperation(
       "review", staff_pseudonym,
       absl::StrCat(release ? "released" : "refused", " permit ", HexEncode(permit_number))));
-  return RecordReviewed(permit, *std::move(answered), std::move(review), answer, now_ms);
+  return RecordReviewed(permit, std::move(review), answer, now_ms);
 }
 
 absl::StatusOr<v1::Outcome> ProviderImpl::RecordReviewed(const GenuinePermit& permit,
-                                                         stored::v1::AnsweredPermit before,
                                                          stored::v1::StoredReview review,
                                                          const PermitAnswer& answer,
                                                          int64_t now_ms) {
@@ -395,7 +392,6 @@ absl::StatusOr<v1::Outcome> ProviderImpl::RecordReviewed(const GenuinePermit& pe
   AlsoDurable also;
   also.permit_number = permit.permit().permit_number();
   stored::v1::AnsweredPermit answered = AnsweredOf(permit, answer, prepared.commitment);
-  *answered.mutable_permit() = std::move(*before.mutable_permit());
   if (answer.outcome == v1::PROVIDED) {
     answered.set_payload(answer.payload);
     also.end_key = ProvisionEndKey(answered.valid_until_ms(), also.permit_number);

@@ -376,12 +376,11 @@ void RequesterImpl::RecordReceipt(const Ref& exchange, Judgement judgement) {
 
   institution_->ledger().Append(
       std::move(prepared),
-      [this, exchange, finished, reviewed](uint64_t leaf_index, storage::Batch& batch) {
+      [exchange, finished, reviewed](uint64_t leaf_index, storage::Batch& batch) {
         finished->set_receipt_index(leaf_index);
         const std::string& request_id = exchange->request.request_id();
         ExchangeStore::PutFinal(request_id, finished->SerializeAsString(), batch);
         if (reviewed) ExchangeStore::PutReviewed(exchange->permit.commitment, request_id, batch);
-        parts_.outbox->AddHalf(leaf_index, batch);
       },
       [this, exchange, finished,
        pass = Gate::Pass::Another(gate_)](absl::StatusOr<v1::Recorded> recorded) {

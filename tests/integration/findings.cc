@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/base/check.h"
+#include "common/ledger/verifier.h"
 #include "nakadachi/stored/v1/intermediate.pb.h"
 #include "nakadachi/v1/broker.pb.h"
 #include "nakadachi/v1/intermediate.pb.h"
@@ -223,7 +224,8 @@ class Walk {
     holding_.AddValue(prefix + "statement", recorded.statement());
     holding_.AddValue(prefix + "salt", recorded.salt());
     holding_.AddValue(prefix + "checkpoint", recorded.checkpoint());
-    for (const std::string& hash : recorded.path()) holding_.AddValue(prefix + "path", hash);
+    for (const Hash& hash : ledger::HashesOf(recorded.path()))
+      holding_.AddValue(prefix + "path", std::string(AsView(hash)));
     AddSerialised<v1::Statement>(recorded.statement(), holding_);
   }
 

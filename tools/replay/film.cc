@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "common/ledger/verifier.h"
 #include "tools/replay/evidence_set.h"
 
 namespace nakadachi::replay {
@@ -37,7 +38,7 @@ PageStatement Gather(const EvidenceSet& evidence, const EntryRef& entry, std::st
   }
   gathered.statement = recorded->statement();
   gathered.salt = recorded->salt();
-  gathered.path.assign(recorded->path().begin(), recorded->path().end());
+  gathered.path = ledger::HashesOf(recorded->path());
   return gathered;
 }
 

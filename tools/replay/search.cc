@@ -13,6 +13,7 @@
 #include "common/base/status.h"
 #include "common/evidence/bundle.h"
 #include "common/ledger/commitment.h"
+#include "common/ledger/verifier.h"
 #include "common/merkle/merkle.h"
 #include "tools/replay/evidence_set.h"
 #include "tools/replay/search_index.h"
@@ -265,13 +266,8 @@ void Searcher::Prove(size_t log, Hit* hit) {
     const Hash leaf = merkle::LeafHash(AsView(commitment));
     hit->commitment = HexEncode(AsView(commitment));
     hit->leaf_hash = HexEncode(AsView(leaf));
-    std::vector<Hash> path;
-    for (const std::string& bytes : hit->recorded.path()) {
-      auto hash = HashFromBytes(bytes, "path");
-      if (hash.ok()) path.push_back(*hash);
-    }
-    status =
-        merkle::VerifyInclusion(hit->entry.index, checkpoint.size, leaf, path, checkpoint.root);
+    status = merkle::VerifyInclusion(hit->entry.index, checkpoint.size, leaf,
+                                     ledger::HashesOf(hit->recorded.path()), checkpoint.root);
   }
   if (status.ok()) status = TrustOf(log, hit->entry.index);
   hit->proven = status.ok();

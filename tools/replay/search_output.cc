@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "common/ledger/verifier.h"
 #include "tools/replay/extract.h"
 #include "tools/replay/search.h"
 #include "tools/replay/search_index.h"
@@ -51,7 +52,8 @@ Json Of(const Hit& hit) {
   json["commitment"] = hit.commitment;
   json["leaf_hash"] = hit.leaf_hash;
   json["path"] = Json::array();
-  for (const std::string& hash : hit.recorded.path()) json["path"].push_back(HexEncode(hash));
+  for (const Hash& hash : ledger::HashesOf(hit.recorded.path()))
+    json["path"].push_back(HexEncode(AsView(hash)));
   json["checkpoint"] = hit.recorded.checkpoint();
   json["exchange"] = Json::array();
   for (const EntryRef& entry : hit.exchange) {

@@ -299,7 +299,7 @@ std::vector<v1::Recorded> DirectoryOf(const Ed25519PrivateKey& broker,
   const std::string note = SignCheckpoint(
       {Origin(Author::Broker()), 2, merkle::RootOfLeaves(leaves), kTimeMs - 1000}, broker);
   for (size_t i = 0; i < recorded.size(); ++i) {
-    recorded[i].add_path(ToString(leaves[1 - i]));
+    recorded[i].set_path(ToString(leaves[1 - i]));
     recorded[i].set_checkpoint(note);
   }
   return recorded;

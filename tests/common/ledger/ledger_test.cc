@@ -15,12 +15,7 @@ namespace {
 
 class LedgerTest : public LedgerFixture {};
 
-std::vector<Hash> PathOf(const v1::Recorded& recorded) {
-  std::vector<Hash> path;
-  for (const std::string& hash : recorded.path())
-    path.push_back(HashFromBytes(hash, "path").value());
-  return path;
-}
+std::vector<Hash> PathOf(const v1::Recorded& recorded) { return HashesOf(recorded.path()); }
 
 TEST_F(LedgerTest, PrepareFixesBytesSaltAndCommitment) {
   const v1::Statement statement = MakeStatement(Aizu(), "once");
@@ -118,6 +113,33 @@ TEST_F(LedgerTest, OneCommitForAllThatQueuedUp) {
   }
   EXPECT_EQ(Check(answers[1]).value().checkpoint_size, 1001u);
   EXPECT_EQ(Check(answers[2500]).value().checkpoint_size, 2501u);
+}
+
+TEST_F(LedgerTest, ProvesManyAsItProvesEach) {
+  ASSERT_TRUE(Open().ok());
+  AppendMany(600);
+  store_.Erase(300);
+  const auto is_even = [](absl::string_view bytes) {
+    v1::Statement statement;
+    return statement.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) &&
+           (statement.operation().detail().back() - '0') % 2 == 0;
+  };
+  const auto many = ledger_->ProveMany(290, 600, 20, is_even);
+  ASSERT_TRUE(many.ok()) << many.status();
+  uint64_t expected = 290;
+  ASSERT_EQ(many->size(), 20u);
+  for (const v1::Recorded& recorded : *many) {
+    if (expected == 300) expected += 2;  // erased
+    EXPECT_EQ(recorded.SerializeAsString(), ledger_->Prove(expected)->SerializeAsString());
+    EXPECT_TRUE(Check(recorded).ok());
+    expected += 2;
+  }
+  EXPECT_TRUE(ledger_->ProveMany(600, 600, 20, is_even)->empty());
+  EXPECT_TRUE(absl::IsOutOfRange(ledger_->ProveMany(0, 601, 20, is_even).status()));
+  store_.AlterEntry(310, [](StoredEntry& entry) { entry.statement.push_back('x'); });
+  EXPECT_TRUE(absl::IsDataLoss(ledger_->ProveMany(290, 600, 20, is_even).status()));
+  EXPECT_TRUE(ledger_->ProveMany(311, 600, 20, is_even).ok());
+  altered_ = true;
 }
 
 TEST_F(LedgerTest, ProvesEveryEntryAgainstTheNewestCheckpoint) {

@@ -148,9 +148,9 @@ TEST_F(PermitServiceTest, ABadPresentationIsRefusedAndDoesNotSpoilTheQuery) {
        },
        v1::PROOF_INVALID},
       {"another leaf", [&](auto& r) { r.set_leaf_index(r.leaf_index() + 1); }, v1::PROOF_INVALID},
-      {"another's proof", [&](auto& r) { *r.mutable_path() = other.path(); }, v1::PROOF_INVALID},
-      {"a longer path", [](auto& r) { r.add_path(std::string(32, 'p')); }, v1::PROOF_INVALID},
-      {"a short hash", [](auto& r) { r.add_path("p"); }, v1::PROOF_INVALID},
+      {"another's proof", [&](auto& r) { r.set_path(other.path()); }, v1::PROOF_INVALID},
+      {"a longer path", [](auto& r) { r.mutable_path()->append(32, 'p'); }, v1::PROOF_INVALID},
+      {"a short hash", [](auto& r) { r.mutable_path()->append("p"); }, v1::PROOF_INVALID},
       {"no checkpoint", [](auto& r) { r.clear_checkpoint(); }, v1::PROOF_INVALID},
       {"an altered checkpoint",
        [](auto& r) {

@@ -15,9 +15,8 @@ class OutboxTest : public ExchangeTest {
   std::string Add() {
     v1::Statement statement = institution_->NewStatement();
     statement.mutable_receipt()->set_permit_number(SystemRandom().String(16));
-    const auto recorded = institution_->ledger().AppendAndWait(
-        ledger::Prepare(statement, SystemRandom()),
-        [this](uint64_t index, storage::Batch& batch) { outbox_->AddHalf(index, batch); });
+    const auto recorded =
+        institution_->ledger().AppendAndWait(ledger::Prepare(statement, SystemRandom()));
     EXPECT_TRUE(recorded.ok()) << recorded.status();
     outbox_->Wake();
     return CommitmentOf(*recorded);
@@ -45,6 +44,16 @@ TEST_F(OutboxTest, ReportsHalvesWithProof) {
     ASSERT_TRUE(verified.ok()) << verified.status();
     EXPECT_EQ(verified->author.ToString(), kAizu);
   }
+}
+
+TEST_F(OutboxTest, ReportsNothingButHalves) {
+  ASSERT_TRUE(institution_->RecordOperation("staff", "staff-1", "before").ok());
+  const std::string half = Add();
+  ASSERT_TRUE(institution_->RecordOperation("staff", "staff-1", "behind").ok());
+  const std::string another = Add();
+  ASSERT_TRUE(Eventually([&] { return AllReported({half, another}) && IsEmpty(); }));
+  absl::MutexLock lock(&broker_.mutex);
+  EXPECT_EQ(broker_.reported.size(), 2u);
 }
 
 TEST_F(OutboxTest, KeepsWhatTheBrokerHasNotAccepted) {
@@ -170,7 +179,7 @@ TEST_F(OutboxTest, ReportsAgainWhatItDoesNotKnowToBeAccepted) {
 
 TEST_F(OutboxTest, AHalfThatCannotBeProvenHoldsUpNoOther) {
   storage::Batch batch(institution_->database());
-  outbox_->AddHalf(1'000'000, batch);  // no such leaf
+  batch.Put(kOutbox, "b" + storage::KeyU64(1'000'000), {});  // no such leaf
   ASSERT_TRUE(institution_->database().Commit(std::move(batch)).ok());
   std::vector<std::string> added;
   for (int i = 0; i < 3; ++i) added.push_back(Add());
@@ -378,7 +387,7 @@ TEST_F(DeliveryTest, ABrokerThatIsDownHoldsUpNoDelivery) {
   ASSERT_TRUE(Eventually([&] { return attempts >= 3; }));
   AddDelivery();
   EXPECT_TRUE(Eventually([&] { return IsMarkedDelivered(); }));
-  EXPECT_EQ(outbox_->size(), 1u);
+  EXPECT_EQ(outbox_->size(), 2u);  // the first half, and the Provision that was delivered
   outbox_->Shutdown();
 }
 

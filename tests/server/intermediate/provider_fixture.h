@@ -27,10 +27,6 @@ namespace nakadachi::intermediate {
 // Writes what a real one would, sends nothing.
 class TestOutbox final : public Outbox {
  public:
-  void AddHalf(uint64_t leaf_index, storage::Batch& batch) override {
-    if (before_commit) before_commit();
-    batch.Put(kOutbox, "b" + storage::KeyU64(leaf_index), "");
-  }
   void AddDelivery(const stored::v1::OutboxEntry& entry, storage::Batch& batch) override {
     batch.Put(kOutbox, "d" + entry.permit_number(), entry.SerializeAsString());
   }
@@ -38,7 +34,6 @@ class TestOutbox final : public Outbox {
   uint64_t size() const override { return 0; }
   void Shutdown() override {}
 
-  std::function<void()> before_commit;  // runs on the ledger's writer
   std::atomic<int> wakes{0};
 };
 

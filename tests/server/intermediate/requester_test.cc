@@ -318,7 +318,7 @@ TEST_F(RequesterTest, ActsOnNoDecisionWithoutProof) {
       [](auto& r) { (*r.mutable_salt())[3] ^= 1; },
       [](auto& r) { r.clear_salt(); },
       [](auto& r) { r.set_leaf_index(r.leaf_index() + 1); },
-      [](auto& r) { r.add_path(std::string(32, 'p')); },
+      [](auto& r) { r.mutable_path()->append(32, 'p'); },
       [](auto& r) { r.clear_checkpoint(); },
       [](auto& r) { (*r.mutable_checkpoint())[30] ^= 1; },
       [&](auto& r) { r = third_ledger_.Record(StatementOf(r)); },
@@ -406,10 +406,10 @@ TEST_F(CorruptedProvision, EveryByteOfTheProof) {
   cases.push_back({"leaf", [](auto& r) {
                      r.mutable_provision()->set_leaf_index(r.provision().leaf_index() + 1);
                    }});
-  cases.push_back({"path", [](auto& r) { r.mutable_provision()->add_path(std::string(32, 'p')); }});
-  cases.push_back({"long path", [](auto& r) {
-                     for (int i = 0; i < 100; ++i) r.mutable_provision()->add_path("");
-                   }});
+  cases.push_back(
+      {"path", [](auto& r) { r.mutable_provision()->mutable_path()->append(32, 'p'); }});
+  cases.push_back(
+      {"long path", [](auto& r) { r.mutable_provision()->set_path(std::string(3200, 'p')); }});
   for (const auto& [what, tamper] : cases) {
     provider_.tamper = tamper;
     ExpectRefused(++id, what);

@@ -75,7 +75,7 @@ PageData DataWith(const std::string& text, size_t count) {
     report.timeline.Add(static_cast<int64_t>(i) * 86'400'000, End::kProvided);
     PageExchange exchange;
     exchange.refs.permit_number = text;
-    exchange.statements.push_back({{text, i}, text, text, text, {text}, text});
+    exchange.statements.push_back({{text, i}, text, text, text, {Hash{}}, text});
     data.exchanges.push_back(exchange);
   }
   return data;

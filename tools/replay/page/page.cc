@@ -215,7 +215,7 @@ std::string TimelineOf(const Report& report) {
 
 Json Of(const PageStatement& statement) {
   Json path = Json::array();
-  for (const std::string& hash : statement.path) path.push_back(Base64Encode(hash));
+  for (const Hash& hash : statement.path) path.push_back(Base64Encode(AsView(hash)));
   return {{"role", statement.role},
           {"entry", Of(statement.entry)},
           {"statement", Base64Encode(statement.statement)},

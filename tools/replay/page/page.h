@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "common/crypto/crypto.h"
 #include "tools/replay/report.h"
 
 namespace nakadachi::replay {
@@ -17,7 +18,7 @@ struct PageStatement {
   std::string role;       // "query", "decision", "provision", "receipt"
   std::string statement;  // bytes; empty where `problem` says why
   std::string salt;
-  std::vector<std::string> path;  // 32 bytes each, to the log's checkpoint
+  std::vector<Hash> path;  // to the log's checkpoint
   std::string problem;
 };
 
