@@ -180,8 +180,8 @@ LedgerCommit GroupLedger::MakeCommit(absl::Span<Item> items, int64_t time_ms) {
     commit.entries.push_back(
         {prepared.commitment, prepared.salt, prepared.statement, prepared.keep_always});
     if (item.also) {
-      if (commit.also.empty()) commit.also.push_back(options_.store->NewBatch());
-      item.also(edge_.size(), commit.also.front());
+      if (!commit.also.has_value()) commit.also = options_.store->NewBatch();
+      item.also(edge_.size(), *commit.also);
     }
     edge_.Append(merkle::LeafHash(AsView(prepared.commitment)));
   }

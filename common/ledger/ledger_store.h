@@ -56,7 +56,7 @@ struct LedgerCommit {
   // Level 0: full tiles only. Higher levels: full or the rightmost partial tile.
   std::vector<TileWrite> tiles;
   StoredHead head;
-  std::vector<storage::Batch> also;  // business records that belong to the entries
+  std::optional<storage::Batch> also;  // business records that belong to the entries
 };
 
 // Commit is called by one thread at a time; reads by any.

@@ -107,14 +107,15 @@ class RocksLedgerStore final : public LedgerStore {
     NAKADACHI_RETURN_IF_ERROR(CheckFollows(commit.first_index));
     NAKADACHI_RETURN_IF_ERROR(EnterPeriodOf(commit.head.time_ms));
     NAKADACHI_ASSIGN_OR_RETURN(const bool is_new, IsNewPeriod(FiscalYearOf(commit.head.time_ms)));
-    storage::Batch batch(database_);
+    // The entries go behind what belongs to them: a batch is not copied into another.
+    storage::Batch batch =
+        commit.also.has_value() ? *std::move(commit.also) : storage::Batch(database_);
     uint64_t index = commit.first_index;
     for (const StoredEntry& entry : commit.entries) PutEntry(index++, entry, batch);
     for (const TileWrite& tile : commit.tiles)
       batch.Put(families_.tiles, TileKey(tile.id), EncodeTile(tile.hashes));
     batch.Put(families_.head, kHeadKey, EncodeHead(commit.head));
     if (is_new) PutPeriod({FiscalYearOf(commit.head.time_ms), commit.first_index}, batch);
-    for (storage::Batch& also : commit.also) batch.Append(std::move(also));
     NAKADACHI_RETURN_IF_ERROR(database_.Commit(std::move(batch)));
     known_size_ = commit.head.size;
     if (is_new) {

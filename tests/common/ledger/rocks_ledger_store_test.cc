@@ -81,7 +81,7 @@ TEST_F(RocksLedgerStoreTest, KeepsCommitsOverReopening) {
   commit.head.time_ms = -5;
   storage::Batch also = store_->NewBatch();
   also.Put(kMeta, "outbox/1", "half");
-  commit.also.push_back(std::move(also));
+  commit.also = std::move(also);
   ASSERT_TRUE(store_->Commit(std::move(commit)).ok());
   Reopen();
   const StoredHead head = *store_->ReadHead().value();
