@@ -81,6 +81,8 @@ class Bulk {
       *request = found->second;
       return true;
     }
+    // The stream ends, and what it holds is asked again.
+    if (unanswered_.size() >= options_.max_unanswered) return false;
     if (exhausted_ || !next_(request)) {
       exhausted_ = true;
       return false;

@@ -14,6 +14,9 @@ struct BulkOptions {
   int in_flight = 256;                             // questions sent and not answered
   absl::Duration patience = absl::Minutes(2);      // without an answer, before giving up
   absl::Duration pause = absl::Milliseconds(200);  // before a broken stream is opened again
+  // Questions held to be asked again, beyond which no new one is drawn: bounds memory where a
+  // server takes none.
+  size_t max_unanswered = 1 << 16;
 };
 
 // Asks what `next` yields until it returns false; `on_answer` is called once a question, one at a

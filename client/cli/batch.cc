@@ -1,50 +1,97 @@
 #include "client/cli/batch.h"
 
-#include <atomic>
 #include <unordered_map>
+#include <utility>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "common/base/status.h"
 
 namespace nakadachi::cli {
+namespace {
 
-absl::Status RunBatch(client::MunicipalConnection& connection,
-                      const std::vector<v1::QueryRequest>& questions, BatchOutput& output,
-                      const client::BulkOptions& options,
-                      const std::function<void(uint64_t)>& progress, BatchAccount* account) {
-  account->questions = questions.size();
-  account->kept = output.kept().size();
-  for (const auto& [row, result] : output.kept()) ++account->results[result];
-
-  std::unordered_map<std::string, uint64_t> rows;
-  for (size_t i = 0; i < questions.size(); ++i) {
-    if (output.kept().count(i + 1) == 0) rows.emplace(questions[i].request_id(), i + 1);
+// One thread draws questions, another one takes answers.
+class Batch {
+ public:
+  Batch(BatchInput& input, BatchOutput& output, const std::function<void(uint64_t)>& progress,
+        BatchAccount* account)
+      : input_(input), output_(output), progress_(progress), account_(account) {
+    account_->questions = input.size();
+    account_->results = output.kept();
+    for (const auto& [result, count] : output.kept()) account_->kept += count;
   }
-  // Set by the thread that takes answers, read by the one that sends.
-  std::atomic<bool> output_failed = false;
-  absl::Status written;
-  size_t next_index = 0;
-  const auto next = [&](v1::QueryRequest* question) {
-    while (next_index < questions.size() && output.kept().count(next_index + 1) > 0) ++next_index;
-    if (next_index == questions.size() || output_failed) return false;
-    *question = questions[next_index++];
-    return true;
-  };
-  const auto on_answer = [&](const v1::QueryRequest& question,
-                             const absl::StatusOr<v1::QueryResponse>& answer) {
-    if (!written.ok()) return;
-    written = output.Add(rows.at(question.request_id()), question, answer);
-    if (!written.ok()) {
-      output_failed = true;
-      return;
+
+  bool Draw(v1::QueryRequest* question) {
+    while (status().ok()) {
+      const absl::StatusOr<bool> more = input_.Next(question);
+      if (!more.ok()) Fail(more.status());
+      if (!more.ok() || !*more) return false;
+      if (output_.IsKept(input_.row())) continue;
+      absl::MutexLock lock(&mutex_);
+      rows_.emplace(question->request_id(), input_.row());
+      return true;
     }
-    ++account->answered;
-    ++account->results[ResultOf(answer)];
-    if (progress) progress(account->kept + account->answered);
-  };
-  const absl::Status asked = client::AskAll(connection, next, on_answer, options);
-  NAKADACHI_RETURN_IF_ERROR(written);
-  NAKADACHI_RETURN_IF_ERROR(asked.ok() ? output.Finish() : output.Sync());
-  return asked;
+    return false;
+  }
+
+  void Take(const v1::QueryRequest& question, const absl::StatusOr<v1::QueryResponse>& answer) {
+    if (output_failed_) return;
+    const absl::Status written = output_.Add(RowOf(question), question, answer);
+    if (!written.ok()) {
+      output_failed_ = true;
+      return Fail(written);
+    }
+    ++account_->answered;
+    ++account_->results[ResultOf(answer)];
+    if (progress_) progress_(account_->kept + account_->answered);
+  }
+
+  // The first failure of input or output.
+  absl::Status status() const {
+    absl::MutexLock lock(&mutex_);
+    return status_;
+  }
+  bool output_failed() const { return output_failed_; }
+
+ private:
+  void Fail(const absl::Status& status) {
+    absl::MutexLock lock(&mutex_);
+    if (status_.ok()) status_ = status;
+  }
+  // Of a question that was drawn; it is answered once.
+  uint64_t RowOf(const v1::QueryRequest& question) {
+    absl::MutexLock lock(&mutex_);
+    return rows_.extract(question.request_id()).mapped();
+  }
+
+  BatchInput& input_;
+  BatchOutput& output_;
+  const std::function<void(uint64_t)>& progress_;
+  BatchAccount* const account_;
+  bool output_failed_ = false;  // known to the thread that takes answers
+
+  mutable absl::Mutex mutex_;
+  std::unordered_map<std::string, uint64_t> rows_ ABSL_GUARDED_BY(mutex_);  // under way, by id
+  absl::Status status_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+absl::Status RunBatch(client::MunicipalConnection& connection, BatchInput& input,
+                      BatchOutput& output, const client::BulkOptions& options,
+                      const std::function<void(uint64_t)>& progress, BatchAccount* account) {
+  input.Rewind();
+  Batch batch(input, output, progress, account);
+  const absl::Status asked = client::AskAll(
+      connection, [&](v1::QueryRequest* question) { return batch.Draw(question); },
+      [&](const v1::QueryRequest& question, const absl::StatusOr<v1::QueryResponse>& answer) {
+        batch.Take(question, answer);
+      },
+      options);
+  if (batch.output_failed()) return batch.status();
+  const bool whole = asked.ok() && batch.status().ok();
+  NAKADACHI_RETURN_IF_ERROR(whole ? output.Finish() : output.Sync());
+  return batch.status().ok() ? asked : batch.status();
 }
 
 }  // namespace nakadachi::cli

@@ -5,10 +5,10 @@
 #include <functional>
 #include <map>
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "client/bulk_query.h"
+#include "client/cli/batch_input.h"
 #include "client/cli/batch_output.h"
 
 namespace nakadachi::cli {
@@ -20,11 +20,11 @@ struct BatchAccount {
   std::map<std::string, uint64_t> results;  // of both
 };
 
-// Rows are the questions' places, from 1. `progress` is told how many are answered in all. An
-// error is of the output, or of the connection as AskAll says it; the account is right either way.
-absl::Status RunBatch(client::MunicipalConnection& connection,
-                      const std::vector<v1::QueryRequest>& questions, BatchOutput& output,
-                      const client::BulkOptions& options,
+// `progress` is told how many are answered in all. An error is of the input (it was changed
+// meanwhile), of the output, or of the connection as AskAll says it; the account is right either
+// way. In memory are the questions under way, and a bit a row.
+absl::Status RunBatch(client::MunicipalConnection& connection, BatchInput& input,
+                      BatchOutput& output, const client::BulkOptions& options,
                       const std::function<void(uint64_t)>& progress, BatchAccount* account);
 
 }  // namespace nakadachi::cli

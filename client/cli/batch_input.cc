@@ -1,12 +1,10 @@
 #include "client/cli/batch_input.h"
 
-#include <sstream>
-
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "common/base/csv.h"
 #include "common/base/ids.h"
 #include "common/base/status.h"
+#include "common/crypto/sha256_stream.h"
 #include "common/storage/database.h"
 
 namespace nakadachi::cli {
@@ -69,6 +67,21 @@ bool MayReadOn(const absl::Status& status) {
   return rule == "columns" || rule == "utf-8";
 }
 
+void ToBegin(std::istream& in) {
+  in.clear();
+  in.seekg(0);
+}
+
+Hash DigestOf(std::istream& in) {
+  ToBegin(in);
+  return Sha256OfStream(in);
+}
+
+absl::Status Changed() {
+  return FieldError(absl::StatusCode::kFailedPrecondition, "batch", "changed",
+                    "the file was changed while it was read");
+}
+
 }  // namespace
 
 Hash SettingsDigest(const BatchSettings& settings) {
@@ -81,31 +94,69 @@ std::string BatchRequestId(const Hash& input_digest, const Hash& settings_digest
   return std::string(AsView(hash).substr(0, 16));
 }
 
-absl::StatusOr<std::vector<v1::QueryRequest>> ReadBatch(const std::string& csv,
-                                                        const BatchSettings& settings,
-                                                        std::vector<absl::Status>* problems) {
-  const Hash input_digest = Sha256(csv);
-  const Hash settings_digest = SettingsDigest(settings);
-  const v1::QueryRequest defaults = QuestionOf(settings);
-  std::istringstream in(csv);
-  NAKADACHI_ASSIGN_OR_RETURN(CsvReader reader, CsvReader::Create(in, {"addressee_number"}));
-  std::vector<v1::QueryRequest> questions;
-  CsvRow row;
+BatchInput::BatchInput(std::istream& in, const BatchSettings& settings)
+    : in_(in),
+      defaults_(QuestionOf(settings)),
+      settings_digest_(SettingsDigest(settings)),
+      input_digest_(DigestOf(in)) {}
+
+absl::StatusOr<std::unique_ptr<BatchInput>> BatchInput::Open(std::istream& in,
+                                                             const BatchSettings& settings,
+                                                             BatchProblems* problems) {
+  std::unique_ptr<BatchInput> input(new BatchInput(in, settings));
+  NAKADACHI_RETURN_IF_ERROR(input->Check(problems));
+  input->Rewind();
+  return input;
+}
+
+std::string BatchInput::RequestId(uint64_t row) const {
+  if (row < 1 || row > size_) return "";
+  return BatchRequestId(input_digest_, settings_digest_, row);
+}
+
+void BatchInput::Rewind() {
+  row_ = 0;
+  reader_.reset();
+}
+
+absl::Status BatchInput::Check(BatchProblems* problems) {
+  v1::QueryRequest question;
   while (true) {
-    const absl::StatusOr<bool> more = reader.Next(&row);
+    const absl::StatusOr<bool> more = Read(&question);
     if (more.ok() && !*more) break;
-    absl::StatusOr<v1::QueryRequest> question =
-        more.ok() ? BatchReader(reader, row).Read(defaults) : more.status();
-    if (!question.ok()) {
-      problems->push_back(question.status());
-      if (more.ok() || MayReadOn(more.status())) continue;
-      break;
+    if (more.ok()) {
+      ++size_;
+      continue;
     }
-    question->set_request_id(BatchRequestId(input_digest, settings_digest, questions.size() + 1));
-    questions.push_back(*std::move(question));
+    if (++problems->count <= BatchProblems::kKept) problems->first.push_back(more.status());
+    if (!reader_.has_value()) break;
   }
-  if (!problems->empty()) return problems->front();
-  return questions;
+  return problems->count == 0 ? absl::OkStatus() : problems->first.front();
+}
+
+// Without a reader afterwards, nothing more can be read.
+absl::StatusOr<bool> BatchInput::Read(v1::QueryRequest* question) {
+  if (!reader_.has_value()) {
+    ToBegin(in_);
+    NAKADACHI_ASSIGN_OR_RETURN(reader_, CsvReader::Create(in_, {"addressee_number"}));
+  }
+  const absl::StatusOr<bool> more = reader_->Next(&cells_);
+  if (!more.ok() && !MayReadOn(more.status())) reader_.reset();
+  if (!more.ok() || !*more) return more;
+  NAKADACHI_ASSIGN_OR_RETURN(*question, BatchReader(*reader_, cells_).Read(defaults_));
+  return true;
+}
+
+absl::StatusOr<bool> BatchInput::Next(v1::QueryRequest* question) {
+  const absl::StatusOr<bool> more = Read(question);
+  if (!more.ok()) return Changed();
+  if (*more && row_ == size_) return Changed();
+  if (!*more) {
+    if (row_ != size_ || DigestOf(in_) != input_digest_) return Changed();
+    return false;
+  }
+  question->set_request_id(RequestId(++row_));
+  return true;
 }
 
 }  // namespace nakadachi::cli

@@ -4,11 +4,15 @@
 #define NAKADACHI_CLIENT_CLI_BATCH_INPUT_H_
 
 #include <cstdint>
+#include <istream>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "common/base/csv.h"
 #include "common/crypto/crypto.h"
 #include "nakadachi/v1/intermediate.pb.h"
 
@@ -32,11 +36,47 @@ std::string BatchRequestId(const Hash& input_digest, const Hash& settings_digest
 // SHA-256 of the settings' serialised form as a QueryRequest.
 Hash SettingsDigest(const BatchSettings& settings);
 
-// The questions, in order, their request ids set; row numbers count from 1. INVALID_ARGUMENT with
-// line and column; every problem goes to `problems`. In a cell, items are separated by ';'.
-absl::StatusOr<std::vector<v1::QueryRequest>> ReadBatch(const std::string& csv,
-                                                        const BatchSettings& settings,
-                                                        std::vector<absl::Status>* problems);
+// What is wrong with a file; of any number of problems the first are kept.
+struct BatchProblems {
+  static constexpr size_t kKept = 20;
+  uint64_t count = 0;
+  std::vector<absl::Status> first;
+};
+
+// The questions in order, read from the file again and again: memory does not grow with it.
+// Not thread-safe.
+class BatchInput {
+ public:
+  // Reads the whole of `in`, which can be rewound and outlives the input. INVALID_ARGUMENT with
+  // line and column; what else is wrong goes to `problems`. In a cell, items are separated by ';'.
+  static absl::StatusOr<std::unique_ptr<BatchInput>> Open(std::istream& in,
+                                                          const BatchSettings& settings,
+                                                          BatchProblems* problems);
+
+  uint64_t size() const { return size_; }
+  // Rows count from 1; empty where there is no such row.
+  std::string RequestId(uint64_t row) const;
+
+  // The next question, its request id set; false behind the last. FAILED_PRECONDITION, rule
+  // "changed", where the file is not the one that was opened, which may be noticed at its end only.
+  absl::StatusOr<bool> Next(v1::QueryRequest* question);
+  uint64_t row() const { return row_; }  // of the question that Next gave
+  void Rewind();
+
+ private:
+  BatchInput(std::istream& in, const BatchSettings& settings);
+  absl::Status Check(BatchProblems* problems);
+  absl::StatusOr<bool> Read(v1::QueryRequest* question);
+
+  std::istream& in_;
+  const v1::QueryRequest defaults_;
+  const Hash settings_digest_;
+  const Hash input_digest_;
+  uint64_t size_ = 0;
+  uint64_t row_ = 0;
+  std::optional<CsvReader> reader_;
+  CsvRow cells_;
+};
 
 }  // namespace nakadachi::cli
 

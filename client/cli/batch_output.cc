@@ -260,7 +260,10 @@ class BatchOutputImpl final : public BatchOutput {
     return file_.MoveTo(path_);
   }
 
-  const std::map<uint64_t, std::string>& kept() const override { return kept_; }
+  const std::map<std::string, uint64_t>& kept() const override { return kept_; }
+  bool IsKept(uint64_t row) const override {
+    return row < kept_rows_.size() && kept_rows_[static_cast<size_t>(row)];
+  }
 
   absl::Status Add(uint64_t row, const v1::QueryRequest& question,
                    const absl::StatusOr<v1::QueryResponse>& answer) override {
@@ -285,6 +288,12 @@ class BatchOutputImpl final : public BatchOutput {
     absl::StrAppend(&buffer_, std::exchange(any_, true) ? format_->Between() : "", text);
   }
 
+  void SetKept(uint64_t row) {
+    const auto at = static_cast<size_t>(row);
+    if (at >= kept_rows_.size()) kept_rows_.resize(at + 1);
+    kept_rows_[at] = true;
+  }
+
   absl::Status Keep(std::istream& old, const IdOfRow& id_of_row) {
     absl::Status status;
     const bool ours = format_->Read(old, [&](Group group) {
@@ -294,7 +303,9 @@ class BatchOutputImpl final : public BatchOutput {
         status = OtherBatch(path_);
         return;
       }
-      if (!IsFinalResult(group.result) || !kept_.emplace(group.row, group.result).second) return;
+      if (!IsFinalResult(group.result) || IsKept(group.row)) return;
+      SetKept(group.row);
+      ++kept_[group.result];
       Append(group.text);
       if (buffer_.size() > (1 << 20)) status = file_.Write(std::exchange(buffer_, ""));
     });
@@ -306,7 +317,8 @@ class BatchOutputImpl final : public BatchOutput {
   const std::string path_;
   const std::unique_ptr<Format> format_;
   AppendFile file_;
-  std::map<uint64_t, std::string> kept_;
+  std::map<std::string, uint64_t> kept_;
+  std::vector<bool> kept_rows_;  // a bit a row
   std::string buffer_;
   int waiting_ = 0;
   bool any_ = false;

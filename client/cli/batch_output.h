@@ -32,8 +32,9 @@ class BatchOutput {
                                                            const IdOfRow& id_of_row);
   virtual ~BatchOutput() = default;
 
-  // Rows that the file answers for good, with their results.
-  virtual const std::map<uint64_t, std::string>& kept() const = 0;
+  // Rows that the file answers for good: how many by result, and which.
+  virtual const std::map<std::string, uint64_t>& kept() const = 0;
+  virtual bool IsKept(uint64_t row) const = 0;
   // Appends a group. It is durable after the next Sync(); one is made by itself every 64 groups.
   virtual absl::Status Add(uint64_t row, const v1::QueryRequest& question,
                            const absl::StatusOr<v1::QueryResponse>& answer) = 0;

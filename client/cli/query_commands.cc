@@ -1,6 +1,6 @@
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/add_command.h"
@@ -12,8 +12,6 @@
 
 namespace nakadachi::cli {
 namespace {
-
-constexpr size_t kProblemsTold = 20;
 
 struct QueryOptions {
   std::string addressee_number;
@@ -95,6 +93,10 @@ int AskOne(Context& context, const QueryOptions& options, client::MunicipalClien
   Console& console = *context.console;
   const auto person = AddresseeNumber::Parse(options.addressee_number);
   if (!person.ok()) return console.InputError(person.status());
+  if (options.provider.empty()) {
+    return console.InputError(
+        InvalidField("provider", "missing", "say with --provider whom to ask"));
+  }
   const auto provider = LocalGovernmentCode::Parse(options.provider, "provider");
   if (!provider.ok()) return console.InputError(provider.status());
   v1::QueryRequest request =
@@ -132,12 +134,29 @@ int Show(Context& context, const QueryOptions& options, client::MunicipalClient&
 
 // ---- batch
 
-absl::StatusOr<std::string> ReadWhole(const std::string& path) {
+// It is read several times, in pieces.
+absl::StatusOr<std::ifstream> OpenInput(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) {
+    return FieldError(absl::StatusCode::kNotFound, path, "missing", "cannot be read");
+  }
+  if (!std::filesystem::is_regular_file(path, error)) {
+    return InvalidField(path, "regular", "is not a regular file; it is read more than once");
+  }
   std::ifstream file(path, std::ios::binary);
-  std::ostringstream content;
-  if (file) content << file.rdbuf();
-  if (file) return content.str();
+  if (file) return file;
   return FieldError(absl::StatusCode::kNotFound, path, "missing", "cannot be read");
+}
+
+int TellProblems(Console& console, const absl::Status& status, const BatchProblems& problems) {
+  const int code = console.InputError(status);
+  for (size_t i = 1; i < problems.first.size(); ++i) {
+    console.Complain(ErrorText(problems.first[i]));
+  }
+  if (problems.count > problems.first.size()) {
+    console.Complain(absl::StrCat(problems.count - problems.first.size(), " more problems"));
+  }
+  return code;
 }
 
 BatchSettings SettingsOf(const QueryOptions& options, const LocalGovernmentCode& municipality) {
@@ -186,39 +205,37 @@ int TellBatch(Console& console, const BatchAccount& account, const absl::Status&
   for (const auto& [result, count] : account.results) {
     console.out() << "  " << result << "  " << count << "\n";
   }
-  if (code == kPartly) console.out() << "Run the same command again to go on.\n";
+  // A changed input is another batch.
+  if (code == kPartly && GetFieldRule(status).rule != "changed") {
+    console.out() << "Run the same command again to go on.\n";
+  }
   return code;
 }
 
 int Batch(Context& context, const QueryOptions& options, client::MunicipalClient& municipal) {
   Console& console = *context.console;
-  const auto csv = ReadWhole(options.batch);
-  if (!csv.ok()) return console.InputError(csv.status());
-  std::vector<absl::Status> problems;
-  const auto questions = ReadBatch(*csv, SettingsOf(options, municipal.municipality()), &problems);
-  if (!questions.ok()) {
-    for (size_t i = 1; i < problems.size() && i < kProblemsTold; ++i) {
-      console.Complain(ErrorText(problems[i]));
-    }
-    return console.InputError(questions.status());
-  }
-  const auto id_of_row = [&](uint64_t row) {
-    return row >= 1 && row <= questions->size() ? (*questions)[row - 1].request_id() : "";
-  };
-  const auto output = BatchOutput::Open(options.out, id_of_row);
+  auto file = OpenInput(options.batch);
+  if (!file.ok()) return console.InputError(file.status());
+  BatchProblems problems;
+  const auto input =
+      BatchInput::Open(*file, SettingsOf(options, municipal.municipality()), &problems);
+  if (!input.ok()) return TellProblems(console, input.status(), problems);
+  const auto output =
+      BatchOutput::Open(options.out, [&](uint64_t row) { return (*input)->RequestId(row); });
   if (!output.ok()) return console.InputError(output.status());
 
   BatchAccount account;
   absl::Status status;
   {
-    Progress progress(console.err(), "questions answered",
-                      Progress::Of(questions->size(), (*output)->kept().size()));
+    uint64_t kept = 0;
+    for (const auto& [result, count] : (*output)->kept()) kept += count;
+    Progress progress(console.err(), "questions answered", Progress::Of((*input)->size(), kept));
     client::BulkOptions bulk;
     bulk.in_flight = options.in_flight;
     bulk.patience = absl::Seconds(context.wait_s);
     status = RunBatch(
-        municipal.connection(), *questions, **output, bulk,
-        [&](uint64_t done) { progress.At(done); }, &account);
+        municipal.connection(), **input, **output, bulk, [&](uint64_t done) { progress.At(done); },
+        &account);
   }
   return TellBatch(console, account, status, options.out);
 }

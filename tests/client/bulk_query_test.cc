@@ -64,8 +64,10 @@ struct Outcome {
   std::map<std::string, std::vector<absl::Status>> answers;  // by request id
 };
 
-Outcome AskCounted(FakeConnection& connection, int count) {
+Outcome AskCounted(FakeConnection& connection, int count,
+                   size_t max_unanswered = BulkOptions().max_unanswered) {
   BulkOptions options;
+  options.max_unanswered = max_unanswered;
   options.in_flight = 5;
   options.patience = absl::Milliseconds(60);
   options.pause = absl::Milliseconds(1);
@@ -129,6 +131,19 @@ TEST(BulkQuery, AsksAgainWhatAFullServerDidNotTake) {
   ExpectEachOnce(outcome, 10);
   EXPECT_EQ(connection.asked["id 3"], 2);
   EXPECT_EQ(connection.asked["id 5"], 1);
+}
+
+// A server that takes none does not make the client hold all there is to ask.
+TEST(BulkQuery, DrawsNoMoreThanItMayHold) {
+  Script full;
+  for (int i = 0; i < 1000; ++i) full.errors[absl::StrCat("id ", i)] = absl::UnavailableError("");
+  FakeConnection connection({full, full, Script()});
+  const Outcome outcome = AskCounted(connection, 1000, /*max_unanswered=*/20);
+  EXPECT_TRUE(outcome.status.ok()) << outcome.status;
+  ExpectEachOnce(outcome, 1000);
+  size_t again = 0;
+  for (const auto& [id, times] : connection.asked) again += times > 1 ? 1 : 0;
+  EXPECT_EQ(again, 20u);
 }
 
 TEST(BulkQuery, AnErrorOfOneQuestionIsItsAnswer) {

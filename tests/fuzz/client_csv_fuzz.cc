@@ -44,12 +44,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   settings.provider = "041009";
   settings.procedure = "immunization";
   settings.items = {"immunization"};
-  problems.clear();
-  const auto batch = cli::ReadBatch(text, settings, &problems);
+  cli::BatchProblems wrong;
+  std::istringstream again(text);
+  const auto batch = cli::BatchInput::Open(again, settings, &wrong);
   fuzz::CheckError(batch.status());
-  for (const absl::Status& problem : problems) fuzz::CheckError(problem);
+  for (const absl::Status& problem : wrong.first) fuzz::CheckError(problem);
   if (!batch.ok()) return 0;
-  for (const v1::QueryRequest& question : *batch)
-    NAKADACHI_CHECK(question.request_id().size() == 16);
+  v1::QueryRequest question;
+  for (uint64_t row = 1; row <= (*batch)->size(); ++row) {
+    NAKADACHI_CHECK((*batch)->Next(&question).value());
+    NAKADACHI_CHECK(question.request_id() == (*batch)->RequestId(row));
+  }
+  NAKADACHI_CHECK(!(*batch)->Next(&question).value());
   return 0;
 }

@@ -32,10 +32,39 @@ BatchSettings Settings() {
   return settings;
 }
 
+// A batch file in memory, opened.
+class Input {
+ public:
+  static absl::StatusOr<std::unique_ptr<Input>> Open(const std::string& csv,
+                                                     const BatchSettings& settings = Settings(),
+                                                     BatchProblems* problems = nullptr) {
+    auto input = std::make_unique<Input>();
+    BatchProblems unused;
+    input->in_.str(csv);
+    NAKADACHI_ASSIGN_OR_RETURN(
+        input->input_,
+        BatchInput::Open(input->in_, settings, problems == nullptr ? &unused : problems));
+    return input;
+  }
+  BatchInput& operator*() { return *input_; }
+  BatchInput* operator->() { return input_.get(); }
+  void Change(const std::string& csv) { in_.str(csv); }
+
+ private:
+  std::istringstream in_;
+  std::unique_ptr<BatchInput> input_;
+};
+
 absl::StatusOr<std::vector<v1::QueryRequest>> Read(const std::string& csv,
                                                    const BatchSettings& settings = Settings()) {
-  std::vector<absl::Status> problems;
-  return ReadBatch(csv, settings, &problems);
+  NAKADACHI_ASSIGN_OR_RETURN(const auto input, Input::Open(csv, settings));
+  std::vector<v1::QueryRequest> questions;
+  v1::QueryRequest question;
+  while (true) {
+    NAKADACHI_ASSIGN_OR_RETURN(const bool more, (*input)->Next(&question));
+    if (!more) return questions;
+    questions.push_back(question);
+  }
 }
 
 // ---- input
@@ -114,6 +143,49 @@ TEST(BatchInputTest, IdsAreDerivedAsDocumented) {
   EXPECT_EQ(BatchRequestId(input, settings, 258), AsView(Sha256(bytes)).substr(0, 16));
 }
 
+TEST(BatchInputTest, OfManyProblemsTheFirstAreTold) {
+  std::string csv = "addressee_number\n";
+  for (int i = 0; i < 1000; ++i) absl::StrAppend(&csv, i % 2 == 0 ? "1\n" : "x\n");
+  BatchProblems problems;
+  const auto input = Input::Open(csv, Settings(), &problems);
+  EXPECT_EQ(GetFieldRule(input.status()).field, "line 3, column 1 (addressee_number)");
+  EXPECT_EQ(problems.count, 500u);
+  ASSERT_EQ(problems.first.size(), BatchProblems::kKept);
+  EXPECT_EQ(problems.first[0], input.status());
+}
+
+TEST(BatchInputTest, CanBeReadAgain) {
+  const auto input = Input::Open("addressee_number\n7\n8\n");
+  ASSERT_TRUE(input.ok()) << input.status();
+  EXPECT_EQ((**input)->size(), 2u);
+  for (int round = 0; round < 3; ++round) {
+    v1::QueryRequest question;
+    for (uint64_t row = 1; row <= 2; ++row) {
+      ASSERT_TRUE((**input)->Next(&question).value());
+      EXPECT_EQ((**input)->row(), row);
+      EXPECT_EQ(question.addressee_number(), row == 1 ? "7" : "8");
+      EXPECT_EQ(question.request_id(), (**input)->RequestId(row));
+    }
+    EXPECT_FALSE((**input)->Next(&question).value());
+    (**input)->Rewind();
+  }
+  EXPECT_EQ((**input)->RequestId(0), "");
+  EXPECT_EQ((**input)->RequestId(3), "");
+}
+
+TEST(BatchInputTest, AChangeMeanwhileIsNoticed) {
+  for (const char* changed :
+       {"addressee_number\n1\n3\n", "addressee_number\n1\n2\n3\n", "addressee_number\n1\n",
+        "addressee_number\n1\nx\n", "provider\n1\n2\n", ""}) {
+    const auto input = Input::Open("addressee_number\n1\n2\n");
+    (*input)->Change(changed);
+    v1::QueryRequest question;
+    absl::StatusOr<bool> more = true;
+    while (more.ok() && *more) more = (**input)->Next(&question);
+    EXPECT_EQ(GetFieldRule(more.status()).rule, "changed") << changed;
+  }
+}
+
 // ---- output
 
 class BatchTest : public testing::TestWithParam<const char*> {
@@ -122,6 +194,7 @@ class BatchTest : public testing::TestWithParam<const char*> {
     path_ = absl::StrCat(folder_ / "out.", GetParam());
     std::string csv = "addressee_number\n";
     for (int i = 1; i <= kQuestions; ++i) absl::StrAppend(&csv, i, "\n");
+    input_ = Input::Open(csv).value();
     questions_ = Read(csv).value();
     fake_.reply = [](const v1::QueryRequest& request, int) {
       return FakeMunicipal::Reply{AnswerTo(request), false, {}};
@@ -149,16 +222,14 @@ class BatchTest : public testing::TestWithParam<const char*> {
   }
 
   absl::StatusOr<std::unique_ptr<BatchOutput>> Open() {
-    return BatchOutput::Open(path_, [this](uint64_t row) {
-      return row >= 1 && row <= questions_.size() ? questions_[row - 1].request_id() : "";
-    });
+    return BatchOutput::Open(path_, [this](uint64_t row) { return (*input_)->RequestId(row); });
   }
   absl::Status Run(BatchAccount* account) {
     NAKADACHI_ASSIGN_OR_RETURN(const auto output, Open());
     client::BulkOptions options;
     options.pause = absl::ZeroDuration();
     options.patience = absl::ZeroDuration();
-    return RunBatch(fake_, questions_, *output, options, nullptr, account);
+    return RunBatch(fake_, **input_, *output, options, nullptr, account);
   }
   std::string Content() const {
     std::ifstream file(path_, std::ios::binary);
@@ -204,6 +275,7 @@ class BatchTest : public testing::TestWithParam<const char*> {
   static constexpr int kQuestions = 150;
   TemporaryFolder folder_;
   std::string path_;
+  std::unique_ptr<Input> input_;
   std::vector<v1::QueryRequest> questions_;
   FakeMunicipal fake_;
 };
@@ -312,6 +384,20 @@ TEST_P(BatchTest, AStreamThatDoesNotComeBackLeavesWhatWasAnswered) {
   ExpectWhole();
 }
 
+// What was answered is in the file; a file that is another now is another batch.
+TEST_P(BatchTest, AnInputThatChangesMeanwhileEndsTheRun) {
+  fake_.reply = [&](const v1::QueryRequest& request, int) {
+    if (request.addressee_number() == "100") input_->Change("addressee_number\n1\n");
+    return FakeMunicipal::Reply{AnswerTo(request), false, {}};
+  };
+  BatchAccount account;
+  EXPECT_EQ(GetFieldRule(Run(&account)).rule, "changed");
+  EXPECT_EQ(account.answered, static_cast<uint64_t>(kQuestions)) << "they were read ahead";
+  BatchAccount again;
+  input_ = Input::Open("addressee_number\n1\n").value();
+  EXPECT_EQ(GetFieldRule(Run(&again)).rule, "other-batch");
+}
+
 TEST_P(BatchTest, NeverOverwritesWhatIsNotItsOwn) {
   for (const char* content : {"something else\n", "row,line\n1,1\n", "{}\n"}) {
     Overwrite(content);
@@ -326,7 +412,7 @@ TEST_P(BatchTest, TheOutputOfAnotherInputIsLeftAlone) {
   BatchAccount account;
   ASSERT_TRUE(Run(&account).ok());
   const std::string before = Content();
-  questions_ = Read("addressee_number\n1\n2\n").value();
+  input_ = Input::Open("addressee_number\n1\n2\n").value();
   EXPECT_EQ(GetFieldRule(Run(&account)).rule, "other-batch");
   EXPECT_EQ(Content(), before);
 }

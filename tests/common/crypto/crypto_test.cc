@@ -4,12 +4,14 @@
 
 #include <atomic>
 #include <set>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "common/base/status.h"
+#include "common/crypto/sha256_stream.h"
 
 namespace nakadachi {
 namespace {
@@ -94,6 +96,22 @@ TEST(SystemRandomTest, DoesNotRepeat) {
   for (int i = 0; i < 1000; ++i) seen.insert(SystemRandom().String(16));
   EXPECT_EQ(seen.size(), 1000u);
   EXPECT_NE(SystemRandom().Bytes<32>(), SystemRandom().Bytes<32>());
+}
+
+TEST(Sha256Test, PiecesOfAnySizeMakeTheSame) {
+  std::string text;
+  for (int i = 0; i < 30'000; ++i) text += std::to_string(i);
+  for (const size_t length : {size_t{0}, size_t{1}, size_t{65'536}, text.size()}) {
+    const std::string message = text.substr(0, length);
+    for (const size_t piece : {7, 64, 1000, 70'000}) {
+      Sha256Stream stream;
+      for (size_t at = 0; at < length; at += piece) stream.Add(message.substr(at, piece));
+      EXPECT_EQ(stream.Finish(), Sha256(message));
+      EXPECT_EQ(stream.Finish(), Sha256("")) << "the next begins anew";
+    }
+    std::istringstream in(message);
+    EXPECT_EQ(Sha256OfStream(in), Sha256(message)) << length;
+  }
 }
 
 TEST(HmacSha256Test, Rfc4231KnownAnswers) {
