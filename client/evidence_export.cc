@@ -81,6 +81,9 @@ evidence::Body BodyOf(const v1::InspectedEntry& entry) {
     case v1::InspectedEntry::OUT_OF_SCOPE:
       body.state = evidence::BodyState::kWithheld;
       break;
+    case v1::InspectedEntry::UNREADABLE:
+      body.state = evidence::BodyState::kUnreadable;
+      break;
     default:
       body.state = evidence::BodyState::kAbsent;
   }
@@ -106,7 +109,7 @@ class LogExport {
     NAKADACHI_RETURN_IF_ERROR(writer_->AddKeys(network_.VerifierKeys(author_)));
     NAKADACHI_RETURN_IF_ERROR(OpenPersons());
     const uint64_t before = writer_->committed_size();
-    const absl::Status status = Fetch();
+    const absl::Status status = Fetch(result);
     result->size = writer_->committed_size();
     result->added = result->size - before;
     result->inspection_id = scope_.inspection_id();
@@ -125,11 +128,11 @@ class LogExport {
     return persons_->Merge(writer_->size());
   }
 
-  absl::Status Fetch() {
+  absl::Status Fetch(ExportedLog* result) {
     NAKADACHI_ASSIGN_OR_RETURN(const std::string note, Open());
     NAKADACHI_ASSIGN_OR_RETURN(const ledger::Checkpoint end, CheckSigned(note));
     NAKADACHI_RETURN_IF_ERROR(CheckHistory(end, note));
-    while (writer_->size() < end.size) NAKADACHI_RETURN_IF_ERROR(FetchPage(end.size));
+    while (writer_->size() < end.size) NAKADACHI_RETURN_IF_ERROR(FetchPage(end.size, result));
     const absl::Status committed = writer_->Commit(note);
     // Whatever became of it, it is over: it can bring nothing more.
     pending_.Remove();
@@ -219,7 +222,7 @@ class LogExport {
                              how, "; both are kept in the export"));
   }
 
-  absl::Status FetchPage(uint64_t end) {
+  absl::Status FetchPage(uint64_t end, ExportedLog* result) {
     v1::ReadInspectionRequest request;
     request.set_inspection_id(scope_.inspection_id());
     request.set_institution(author_.ToString());
@@ -232,10 +235,20 @@ class LogExport {
     for (const v1::InspectedEntry& entry : page.entries()) {
       NAKADACHI_ASSIGN_OR_RETURN(const Hash commitment,
                                  HashFromBytes(entry.commitment(), "commitment"));
-      NAKADACHI_RETURN_IF_ERROR(writer_->Append(commitment, BodyOf(entry)));
+      const uint64_t index = writer_->size();
+      const absl::Status appended = writer_->Append(commitment, BodyOf(entry));
+      if (!appended.ok()) return UnderField(absl::StrCat("entry ", index), appended);
+      if (entry.body() == v1::InspectedEntry::UNREADABLE) NoteUnreadable(index, result);
     }
     if (request_.progress) request_.progress(author_, writer_->size(), end);
     return absl::OkStatus();
+  }
+
+  static void NoteUnreadable(uint64_t index, ExportedLog* result) {
+    ++result->unreadable;
+    if (result->unreadable_entries.size() < ExportedLog::kNamed) {
+      result->unreadable_entries.push_back(index);
+    }
   }
 
   // A server that is busy with other inspectors is asked again.
@@ -309,6 +322,28 @@ absl::StatusOr<Endpoint> EndpointOf(const ExportRequest& request, const Director
   return endpoint;
 }
 
+bool IsCommitmentsOnly(const ExportRequest& request, const rpc::Peer& inspector,
+                       const Author& author) {
+  return !ScopeOf(request, inspector, author).statements();
+}
+
+// A log's bodies come with its entries, and what was left out is not fetched later: a certificate
+// that reaches further than the one before needs a folder of its own.
+absl::Status CheckSameReach(const ExportRequest& request, const rpc::Peer& inspector,
+                            const std::vector<Author>& logs, const evidence::Manifest& held) {
+  if (!held.commitments_only.has_value()) return absl::OkStatus();
+  for (const Author& author : logs) {
+    if (std::find(held.logs.begin(), held.logs.end(), author) == held.logs.end()) continue;
+    const bool before = held.commitments_only->count(author.ToString()) > 0;
+    if (before == IsCommitmentsOnly(request, inspector, author)) continue;
+    return FieldError(absl::StatusCode::kFailedPrecondition, "folder", "scope",
+                      absl::StrCat("the folder holds the log of ", author.ToString(),
+                                   before ? " without bodies" : " with bodies",
+                                   ", and this certificate reaches otherwise"));
+  }
+  return absl::OkStatus();
+}
+
 // What the folder is meant to hold; written first, so that a run that was cut off is gone on with
 // as what it was.
 absl::StatusOr<evidence::Manifest> BeginManifest(const ExportRequest& request,
@@ -327,14 +362,19 @@ absl::StatusOr<evidence::Manifest> BeginManifest(const ExportRequest& request,
   } else if (!absl::IsNotFound(held.status())) {
     return held.status();
   }
+  NAKADACHI_RETURN_IF_ERROR(CheckSameReach(request, inspector, logs, manifest));
   manifest.network = network;
   manifest.from_ms = request.from_ms;
   manifest.until_ms = request.until_ms;
   manifest.bodies = request.statements;
   manifest.exported_by = inspector.staff_pseudonym;
+  if (!manifest.commitments_only.has_value()) manifest.commitments_only.emplace();
   for (const Author& author : logs) {
     const auto found = std::find(manifest.logs.begin(), manifest.logs.end(), author);
     if (found == manifest.logs.end()) manifest.logs.push_back(author);
+    if (IsCommitmentsOnly(request, inspector, author)) {
+      manifest.commitments_only->insert(author.ToString());
+    }
   }
   NAKADACHI_RETURN_IF_ERROR(evidence::WriteManifest(request.folder, manifest));
   return manifest;

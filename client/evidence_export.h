@@ -40,6 +40,11 @@ struct ExportedLog {
   uint64_t size = 0;          // of the export now
   uint64_t added = 0;         // by this run
   std::string inspection_id;  // under which it was recorded; 16 bytes
+  // Of those added: entries whose statements the server could not read, which have their
+  // commitment in the export and no body; the first are named.
+  static constexpr size_t kNamed = 20;
+  uint64_t unreadable = 0;
+  std::vector<uint64_t> unreadable_entries;
 };
 
 // A log whose server fails is told of in its ExportedLog, and the others are brought in; what was
@@ -50,8 +55,8 @@ struct ExportedLog {
 //                          the one that the server gave now, which is kept with it
 //   DATA_LOSS "missing"    the server leaves entries out
 // Errors of the whole: INVALID_ARGUMENT "missing" (no key); FAILED_PRECONDITION "scope" where the
-// folder holds an export of another period or other rights; those of the certificate; and of the
-// broker's directory, without which no key is known.
+// folder holds an export of another period or other rights (what was out of them is not filled in);
+// those of the certificate; and of the broker's directory, without which no key is known.
 absl::StatusOr<std::vector<ExportedLog>> ExportEvidence(const ExportRequest& request);
 
 // What the certificate says of its holder. Errors of VerifyLeaf and rpc::ParsePeer.

@@ -2,6 +2,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "client/cli/add_command.h"
 #include "client/cli/evidence_search.h"
@@ -22,8 +23,13 @@ namespace {
 absl::StatusOr<std::vector<Ed25519PublicKey>> BrokerKeys(const Context& context,
                                                          const std::vector<std::string>& given) {
   if (!given.empty()) return ParseBrokerKeys(given);
-  NAKADACHI_ASSIGN_OR_RETURN(const Profile profile, context.LoadProfile());
-  return profile.BrokerKeys();
+  const auto profile = context.LoadProfile();
+  if (absl::IsNotFound(profile.status())) {
+    return InvalidField("vkey", "missing",
+                        "give the broker's founding key, or a profile that has it");
+  }
+  NAKADACHI_RETURN_IF_ERROR(profile.status());
+  return profile->BrokerKeys();
 }
 
 // ---- export
@@ -44,8 +50,8 @@ struct ExportOptions {
                        "Statements up to this day (with it) or time (without it; default: as the "
                        "certificate allows)");
     command.add_option("--institution", institutions,
-                       "Whose ledger: a code or broker; may be repeated (default: all that the "
-                       "certificate reaches)");
+                       "Whose ledger: a code; may be repeated; the broker's comes along (default: "
+                       "all that the certificate reaches)");
     command.add_flag("--no-statements", no_statements,
                      "Commitments only; of statements those of the directory");
     command.add_flag("--no-persons", no_persons,
@@ -61,6 +67,7 @@ struct ExportOptions {
         "--to 令和6年6月30日 evidence\n"
         "  nakadachi --profile inspector.json evidence export --institution 072028 "
         "--from 2024-04-01 --to 2024-06-30 evidence\n"
+        "Exit code 4: a server was not reached, or cannot read a statement; the rest is there.\n"
         "Each run is recorded in every ledger that it reads, before anything is handed out.");
   }
 };
@@ -87,9 +94,11 @@ absl::StatusOr<client::ExportRequest> MakeRequest(const Context& context,
   if (!options.to.empty()) {
     NAKADACHI_ASSIGN_OR_RETURN(request.until_ms, ParseUntil(options.to, "to"));
   }
+  // Without the broker's log nobody would know whose keys are whose.
+  if (!options.institutions.empty()) request.logs.push_back(Author::Broker());
   for (const std::string& institution : options.institutions) {
     NAKADACHI_ASSIGN_OR_RETURN(const Author author, Author::Parse(institution, "institution"));
-    request.logs.push_back(author);
+    if (!author.IsBroker()) request.logs.push_back(author);
   }
   return request;
 }
@@ -97,12 +106,14 @@ absl::StatusOr<client::ExportRequest> MakeRequest(const Context& context,
 // The worst that happened; a server that was not reached is no finding about its ledger.
 int ExportCode(const std::vector<client::ExportedLog>& logs) {
   size_t failed = 0, unreached = 0;
+  uint64_t unreadable = 0;
   for (const client::ExportedLog& log : logs) {
+    unreadable += log.unreadable;
     if (log.status.ok()) continue;
     ++failed;
     if (absl::IsUnavailable(log.status) || absl::IsDeadlineExceeded(log.status)) ++unreached;
   }
-  if (failed == 0) return kOk;
+  if (failed == 0) return unreadable == 0 ? kOk : kPartly;
   if (unreached < failed) return kFailed;
   return unreached == logs.size() ? kNotReached : kPartly;
 }
@@ -120,11 +131,20 @@ Json ExportJson(const client::ExportRequest& request,
                 {"entries", log.size},
                 {"added", log.added},
                 {"inspection", absl::BytesToHexString(log.inspection_id)},
-                {"ok", log.status.ok()}};
+                {"ok", log.status.ok()},
+                {"unreadable", log.unreadable},
+                {"unreadable_entries", log.unreadable_entries}};
     if (!log.status.ok()) one["error"] = ErrorJson(log.status);
     json["logs"].push_back(std::move(one));
   }
   return json;
+}
+
+std::string UnreadableText(const client::ExportedLog& log) {
+  return absl::StrCat(log.author.ToString(), ": its server cannot read ", log.unreadable,
+                      " statement(s), the export has their commitments only: entries ",
+                      absl::StrJoin(log.unreadable_entries, ", "),
+                      log.unreadable > log.unreadable_entries.size() ? ", …" : "", " [unreadable]");
 }
 
 int Export(Context& context, const ExportOptions& options) {
@@ -158,6 +178,7 @@ int Export(Context& context, const ExportOptions& options) {
   }
   console.out() << table.ToString();
   for (const client::ExportedLog& log : *logs) {
+    if (log.unreadable > 0) console.Complain(UnreadableText(log));
     if (!log.status.ok()) {
       console.Complain(absl::StrCat(log.author.ToString(), ": ", ErrorText(log.status)));
     }

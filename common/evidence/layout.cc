@@ -20,6 +20,7 @@ constexpr size_t kHashSize = 32;
 constexpr size_t kSaltSize = 32;
 constexpr size_t kPersonSize = 16;
 constexpr uint8_t kPresentWithPerson = 4;
+constexpr uint8_t kLastState = static_cast<uint8_t>(BodyState::kUnreadable);
 
 absl::Status PathError() { return InvalidField("path", "path", "is no name of the layout"); }
 
@@ -157,7 +158,7 @@ absl::Status StatementBundle::Parse(std::string bytes) {
     const size_t at = bytes_.size() - rest.size();
     const auto state = static_cast<uint8_t>(rest[0]);
     if (bodies_.size() == kWidth) return ByteError(at, "length", "has more than 256 bodies");
-    if (state > kPresentWithPerson) return ByteError(at, "body-state", "is no state of a body");
+    if (state > kLastState) return ByteError(at, "body-state", "is no state of a body");
     rest.remove_prefix(1);
     Body body;
     const bool has_person = state == kPresentWithPerson;

@@ -43,10 +43,11 @@ std::string KeptName(uint64_t size, absl::string_view note);
 
 // Why a body is there or not.
 enum class BodyState : uint8_t {
-  kErased = 0,    // its retention is over: the ledger itself no longer has it
-  kPresent = 1,   // salt and statement
-  kWithheld = 2,  // the reader this export was made for may not see it
-  kAbsent = 3,    // the ledger should have it and could not give it
+  kErased = 0,      // its retention is over: the ledger itself no longer has it
+  kPresent = 1,     // salt and statement
+  kWithheld = 2,    // the reader this export was made for may not see it
+  kAbsent = 3,      // the ledger should have it and did not give it
+  kUnreadable = 5,  // the ledger says that what it has of it is damaged or lost
 };
 
 struct Body {

@@ -34,9 +34,10 @@ absl::Status AsDataLoss(const absl::Status& status) {
 }
 
 absl::Status NoBody(BodyState state) {
-  const absl::string_view rule = state == BodyState::kErased     ? "erased"
-                                 : state == BodyState::kWithheld ? "withheld"
-                                                                 : "absent";
+  const absl::string_view rule = state == BodyState::kErased       ? "erased"
+                                 : state == BodyState::kWithheld   ? "withheld"
+                                 : state == BodyState::kUnreadable ? "unreadable"
+                                                                   : "absent";
   return FieldError(absl::StatusCode::kNotFound, "leaf_index", rule,
                     "the export does not hold this statement");
 }

@@ -29,12 +29,12 @@ absl::StatusOr<std::string> Text(const Json& json, const char* member) {
   return it->get<std::string>();
 }
 
-absl::StatusOr<std::vector<Author>> Logs(const Json& json) {
-  const auto it = json.find("logs");
-  if (it == json.end() || !it->is_array()) return MemberError("logs");
+absl::StatusOr<std::vector<Author>> Logs(const Json& json, absl::string_view member) {
+  const auto it = json.find(member);
+  if (it == json.end() || !it->is_array()) return MemberError(member);
   std::vector<Author> logs;
   for (size_t i = 0; i < it->size(); ++i) {
-    const std::string field = absl::StrCat("logs[", i, "]");
+    const std::string field = absl::StrCat(member, "[", i, "]");
     const Json& log = (*it)[i];
     absl::StatusOr<Author> author =
         Author::Parse(log.is_string() ? log.get<std::string>() : "", field);
@@ -51,6 +51,7 @@ std::string Manifest::ToJson() const {
                {"from_ms", from_ms},         {"until_ms", until_ms},      {"bodies", bodies},
                {"exported_ms", exported_ms}, {"exported_by", exported_by}};
   for (const Author& log : logs) json["logs"].push_back(log.ToString());
+  if (commitments_only.has_value()) json["commitments_only"] = *commitments_only;
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -61,7 +62,12 @@ absl::StatusOr<Manifest> Manifest::FromJson(absl::string_view text) {
   if (format != kFormat) return InvalidField("format", "format", absl::StrCat("must be ", kFormat));
   Manifest manifest;
   NAKADACHI_ASSIGN_OR_RETURN(manifest.network, Text(json, "network"));
-  NAKADACHI_ASSIGN_OR_RETURN(manifest.logs, Logs(json));
+  NAKADACHI_ASSIGN_OR_RETURN(manifest.logs, Logs(json, "logs"));
+  if (json.contains("commitments_only")) {
+    NAKADACHI_ASSIGN_OR_RETURN(const std::vector<Author> logs, Logs(json, "commitments_only"));
+    manifest.commitments_only.emplace();
+    for (const Author& log : logs) manifest.commitments_only->insert(log.ToString());
+  }
   NAKADACHI_ASSIGN_OR_RETURN(manifest.from_ms, Integer(json, "from_ms"));
   NAKADACHI_ASSIGN_OR_RETURN(manifest.until_ms, Integer(json, "until_ms"));
   const auto bodies = json.find("bodies");

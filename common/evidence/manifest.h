@@ -4,6 +4,8 @@
 #define NAKADACHI_COMMON_EVIDENCE_MANIFEST_H_
 
 #include <cstdint>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,8 @@ struct Manifest {
   int64_t from_ms = 0;       // bodies of statements from then
   int64_t until_ms = 0;      // exclusive; 0: open
   bool bodies = true;        // false: commitments only
+  // Logs whose bodies were not asked for or out of reach, by their folders; none: not noted.
+  std::optional<std::set<std::string>> commitments_only;
   int64_t exported_ms = 0;
   std::string exported_by;  // the inspector's certificate name; no personal data
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/inspection/scope.h"
 #include "common/ledger/checkpoint.h"
@@ -14,6 +15,8 @@ namespace {
 constexpr char kKind[] = "inspection";
 // Leaves room for the last entry below the largest message of common/rpc.
 constexpr size_t kMaxResponseBytes = 3 << 20;
+
+size_t SizeOf(const ledger::StoredEntry& entry) { return entry.statement.size() + 128; }
 
 absl::Status OutOfRange(absl::string_view field, absl::string_view message) {
   return FieldError(absl::StatusCode::kOutOfRange, field, "range", message);
@@ -68,18 +71,51 @@ absl::StatusOr<v1::ReadInspectionResponse> InspectionDesk::Read(
 
   v1::ReadInspectionResponse response;
   response.set_start(request.start());
+  const uint64_t until = request.start() + std::min(limit, size - request.start());
+  absl::Status read = ReadRange(scope, until, &response);
+  if (absl::IsDataLoss(read)) {
+    response.clear_entries();
+    read = ReadOneByOne(scope, until, &response);
+  }
+  NAKADACHI_RETURN_IF_ERROR(read);
+  return response;
+}
+
+// As many entries before `end` as fit.
+absl::Status InspectionDesk::ReadRange(const v1::OpenInspectionRequest& scope, uint64_t end,
+                                       v1::ReadInspectionResponse* page) const {
   size_t bytes = 0;
   absl::Status filled;
-  NAKADACHI_RETURN_IF_ERROR(parts_.store->ReadEntries(
-      request.start(), request.start() + std::min(limit, size - request.start()),
-      [&](uint64_t, ledger::StoredEntry entry) {
-        bytes += entry.statement.size() + 128;
-        if (response.entries_size() > 0 && bytes > kMaxResponseBytes) return false;
-        filled = Fill(scope, std::move(entry), response.add_entries());
+  NAKADACHI_RETURN_IF_ERROR(
+      parts_.store->ReadEntries(page->start(), end, [&](uint64_t, ledger::StoredEntry entry) {
+        bytes += SizeOf(entry);
+        if (page->entries_size() > 0 && bytes > kMaxResponseBytes) return false;
+        filled = Fill(scope, std::move(entry), page->add_entries());
         return filled.ok();
       }));
-  NAKADACHI_RETURN_IF_ERROR(filled);
-  return response;
+  return filled;
+}
+
+// The same where something is damaged: what can be read is given, the rest is named.
+absl::Status InspectionDesk::ReadOneByOne(const v1::OpenInspectionRequest& scope, uint64_t end,
+                                          v1::ReadInspectionResponse* page) const {
+  size_t bytes = 0;
+  for (uint64_t index = page->start(); index < end; ++index) {
+    absl::StatusOr<ledger::StoredEntry> entry = parts_.store->ReadEntry(index);
+    if (absl::IsDataLoss(entry.status())) {
+      const auto commitment = parts_.store->ReadCommitment(index);
+      if (!commitment.ok()) return UnderField(absl::StrCat("entry ", index), commitment.status());
+      v1::InspectedEntry& out = *page->add_entries();
+      out.set_commitment(std::string(AsView(*commitment)));
+      out.set_body(v1::InspectedEntry::UNREADABLE);
+      continue;
+    }
+    NAKADACHI_RETURN_IF_ERROR(entry.status());
+    bytes += SizeOf(*entry);
+    if (page->entries_size() > 0 && bytes > kMaxResponseBytes) return absl::OkStatus();
+    NAKADACHI_RETURN_IF_ERROR(Fill(scope, *std::move(entry), page->add_entries()));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status InspectionDesk::Fill(const v1::OpenInspectionRequest& scope, ledger::StoredEntry entry,
@@ -91,8 +127,8 @@ absl::Status InspectionDesk::Fill(const v1::OpenInspectionRequest& scope, ledger
   }
   v1::Statement statement;
   if (!statement.ParseFromString(entry.statement)) {
-    return FieldError(absl::StatusCode::kDataLoss, "statement", "statement-format",
-                      "a recorded statement cannot be read");
+    out->set_body(v1::InspectedEntry::UNREADABLE);
+    return absl::OkStatus();
   }
   if (!IsGiven(scope, statement)) {
     out->set_body(v1::InspectedEntry::OUT_OF_SCOPE);

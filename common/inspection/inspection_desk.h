@@ -36,11 +36,16 @@ class InspectionDesk {
                                                   const v1::OpenInspectionRequest& request);
   // NOT_FOUND, rule "unknown-inspection", also for another inspector's; errors of CheckScope, by
   // the certificate that is shown now; OUT_OF_RANGE, rule "range"; INVALID_ARGUMENT, rule "length"
-  // or "range" (more than kMaxEntries).
+  // or "range" (more than kMaxEntries). Where a statement is damaged or lost the entry says so;
+  // DATA_LOSS, field "entry <index>", only where not even its commitment can be read.
   absl::StatusOr<v1::ReadInspectionResponse> Read(const rpc::Peer& inspector,
                                                   const v1::ReadInspectionRequest& request) const;
 
  private:
+  absl::Status ReadRange(const v1::OpenInspectionRequest& scope, uint64_t end,
+                         v1::ReadInspectionResponse* page) const;
+  absl::Status ReadOneByOne(const v1::OpenInspectionRequest& scope, uint64_t end,
+                            v1::ReadInspectionResponse* page) const;
   absl::Status Fill(const v1::OpenInspectionRequest& scope, ledger::StoredEntry entry,
                     v1::InspectedEntry* out) const;
 

@@ -75,6 +75,8 @@ class LedgerStore {
   virtual absl::Status Commit(LedgerCommit&& commit) = 0;
   // OUT_OF_RANGE where there is no such entry.
   virtual absl::StatusOr<StoredEntry> ReadEntry(uint64_t index) = 0;
+  // The commitment alone, also where the statement cannot be read. OUT_OF_RANGE as ReadEntry.
+  virtual absl::StatusOr<Hash> ReadCommitment(uint64_t index) = 0;
   // Visits entries [start, end) in order while `visit` returns true. OUT_OF_RANGE as ReadEntry.
   virtual absl::Status ReadEntries(
       uint64_t start, uint64_t end,

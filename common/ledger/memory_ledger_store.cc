@@ -113,6 +113,11 @@ absl::StatusOr<StoredEntry> MemoryLedgerStore::ReadEntry(uint64_t index) {
   return entries_[index];
 }
 
+absl::StatusOr<Hash> MemoryLedgerStore::ReadCommitment(uint64_t index) {
+  NAKADACHI_ASSIGN_OR_RETURN(const StoredEntry entry, ReadEntry(index));
+  return entry.commitment;
+}
+
 absl::Status MemoryLedgerStore::ReadEntries(
     uint64_t start, uint64_t end,
     const std::function<bool(uint64_t index, StoredEntry entry)>& visit) {

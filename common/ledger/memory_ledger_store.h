@@ -50,6 +50,7 @@ class MemoryLedgerStore final : public LedgerStore {
   absl::Status EnterPeriodOf(int64_t time_ms) override;
   absl::Status Commit(LedgerCommit&& commit) override;
   absl::StatusOr<StoredEntry> ReadEntry(uint64_t index) override;
+  absl::StatusOr<Hash> ReadCommitment(uint64_t index) override;
   absl::Status ReadEntries(
       uint64_t start, uint64_t end,
       const std::function<bool(uint64_t index, StoredEntry entry)>& visit) override;

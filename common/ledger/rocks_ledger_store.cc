@@ -139,6 +139,15 @@ class RocksLedgerStore final : public LedgerStore {
     return entry;
   }
 
+  absl::StatusOr<Hash> ReadCommitment(uint64_t index) override {
+    NAKADACHI_ASSIGN_OR_RETURN(const std::optional<std::string> commitment,
+                               database_.Get(families_.commitments, storage::KeyU64(index)));
+    if (!commitment.has_value()) return OutOfRange(index);
+    StoredEntry entry;
+    NAKADACHI_RETURN_IF_ERROR(SetCommitment(*commitment, entry));
+    return entry.commitment;
+  }
+
   absl::Status ReadEntries(
       uint64_t start, uint64_t end,
       const std::function<bool(uint64_t index, StoredEntry entry)>& visit) override {

@@ -19,6 +19,7 @@
 #include "common/evidence/log_writer.h"
 #include "common/evidence/manifest.h"
 #include "common/ledger/checkpoint.h"
+#include "common/ledger/ledger_store.h"
 #include "common/merkle/merkle.h"
 #include "common/storage/database.h"
 #include "server/broker/model/code_deriver.h"
@@ -332,6 +333,26 @@ TEST_F(InspectionTest, ACityAndItsPeriodBringTheWholeTreeAndTheirBodies) {
   EXPECT_EQ(GetFieldRule(other).rule, "scope");
 }
 
+// Bodies that the first certificate did not reach would be missing in the middle of the log.
+TEST_F(InspectionTest, ACertificateThatReachesFurtherNeedsAnotherFolder) {
+  const rpc::Peer city = Inspector(kAizu);
+  rpc::Peer with_broker = city;
+  with_broker.inspection.broker = true;
+  for (const bool wider : {true, false}) {
+    const std::string name = wider ? "wider" : "narrower";
+    const auto first = client::ExportEvidence(Request(wider ? city : with_broker, name));
+    ASSERT_TRUE(first.ok()) << first.status();
+    const absl::Status other =
+        client::ExportEvidence(Request(wider ? with_broker : city, name)).status();
+    EXPECT_TRUE(absl::IsFailedPrecondition(other)) << other;
+    EXPECT_EQ(GetFieldRule(other).rule, "scope");
+    // Another institution's log is no part of that.
+    rpc::Peer more = wider ? city : with_broker;
+    more.institutions.insert(City(kFukushima));
+    EXPECT_TRUE(client::ExportEvidence(Request(more, name)).ok());
+  }
+}
+
 TEST_F(InspectionTest, ALaterRunFetchesWhatIsNew) {
   const auto request = Request(simulator::InspectorOfEverything(), "twice");
   const auto first = client::ExportEvidence(request);
@@ -480,6 +501,60 @@ TEST_F(InspectionTest, ALedgerThatWasRolledBackIsAFork) {
   ASSERT_TRUE(logs.ok()) << logs.status();
   EXPECT_TRUE(absl::IsDataLoss((*logs)[0].status)) << (*logs)[0].status;
   EXPECT_EQ(GetFieldRule((*logs)[0].status).rule, "fork");
+}
+
+// A statement that is lost from its database, behind the tail that is read when the ledger opens;
+// it is put back, for the other tests.
+TEST_F(InspectionTest, ALostStatementIsNamedAndTheRestIsExported) {
+  constexpr uint64_t kLost = 0;
+  while (SizeOf(kAizu) < 300) Ask();
+  ledger::StoredEntry entry;
+  const auto alter = [&](const std::function<void(ledger::LedgerStore&, storage::Batch&)>& change) {
+    ASSERT_TRUE(town_.network().Stop("aizu").ok());
+    const auto keys = storage::OpenFileKeyProvider(
+        absl::StrCat(town_.folder(), "/network/aizu/key-encryption-key"));
+    ASSERT_TRUE(keys.ok()) << keys.status();
+    storage::OpenOptions open;
+    open.path = absl::StrCat(town_.network().DataFolder("aizu"), "/", kAizu);
+    open.owner = kAizu;
+    open.families = ledger::FamiliesOfLedger();
+    open.environment = storage::Environment::Create(32 << 20);
+    open.key_provider = keys->get();
+    open.random = &SystemRandom();
+    {
+      const auto database = storage::Database::Open(open);
+      ASSERT_TRUE(database.ok()) << database.status();
+      const auto store = ledger::MakeRocksLedgerStore(database->get());
+      ASSERT_TRUE(store->EnterPeriodOf(store->ReadHead().value()->time_ms).ok());
+      storage::Batch batch = store->NewBatch();
+      change(*store, batch);
+      ASSERT_TRUE((*database)->Commit(std::move(batch)).ok());
+    }
+    ASSERT_TRUE(town_.network().StartAgain("aizu").ok());
+  };
+  alter([&](ledger::LedgerStore& store, storage::Batch& batch) {
+    entry = store.ReadEntry(kLost).value();
+    entry.keep_always = true;
+    store.Drop(kLost, batch);
+  });
+  auto request = Request(simulator::InspectorOfEverything(), "lost");
+  request.logs = {Author::Broker(), Author::Parse(kAizu).value()};
+  const auto logs = client::ExportEvidence(request);
+  ASSERT_TRUE(logs.ok()) << logs.status();
+  const client::ExportedLog& log = (*logs)[1];
+  EXPECT_TRUE(log.status.ok()) << log.status;
+  EXPECT_EQ(log.unreadable, 1u);
+  EXPECT_THAT(log.unreadable_entries, testing::ElementsAre(kLost));
+  EXPECT_EQ((*logs)[0].unreadable, 0u);
+  const auto entries = ReadLog(request.folder, kAizu);
+  ASSERT_EQ(entries.size(), log.size);
+  for (const Exported& one : entries) {
+    EXPECT_EQ(one.state, one.index == kLost ? BodyState::kUnreadable : BodyState::kPresent);
+  }
+  EXPECT_EQ(entries[kLost].commitment, AsView(entry.commitment));
+  alter([&](ledger::LedgerStore& store, storage::Batch& batch) {
+    store.KeepOn(kLost, entry, batch);
+  });
 }
 
 TEST_F(InspectionTest, AnotherKeyThanTheFoundingOneIsNotBelieved) {

@@ -117,6 +117,13 @@ const std::vector<Kind>& Kinds() {
        "Not why: ask the institution.", "文の本体がない",
        "記録は木にあり範囲内でもあるが、台帳から本体が得られなかった。",
        "理由は分からない。当該機関に確認すること。"},
+      {"body-unreadable", kNote, Area::kStructure, "Statements are damaged or lost in the ledger",
+       "Entries are in the tree; their ledger said, when it was exported, that it cannot read "
+       "the statements.",
+       "Not why, and not what they said: the institution may have a copy of its database.",
+       "台帳の中で文の本体が読めない",
+       "記録は木にあるが、エクスポートの際、台帳は本体を読めないと答えた。",
+       "理由も、文の内容も分からない。当該機関がデータベースの写しを持つことがある。"},
       {"log-missing", kNote, Area::kStructure, "A member's log is not in the export",
        "The directory names a member whose log is not among the evidence; what refers to it was "
        "not judged.",

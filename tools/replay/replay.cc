@@ -196,6 +196,7 @@ LogReport Replayer::ReportOf(const LogSource& source, const StructureReport& str
   log.erased = structure.erased;
   log.out_of_scope = structure.withheld;
   log.absent = structure.absent;
+  log.unreadable = structure.unreadable;
   log.erasures = held.erasures;
   log.root = HexEncode(structure.root);
   log.verifier_key = structure.verifier_key;
@@ -214,11 +215,15 @@ void Replayer::AddStructure(const LogSource& source, const StructureReport& stru
     }
     findings_.Add(ToWord(found.kind), std::move(finding));
   }
-  if (structure.absent == 0) return;
-  Finding finding;
-  finding.log = source.author.ToString();
-  finding.reason = absl::StrCat(structure.absent, " statement(s) are absent.");
-  findings_.Add("body-absent", std::move(finding));
+  const auto note = [&](absl::string_view kind, uint64_t count, absl::string_view what) {
+    if (count == 0) return;
+    Finding finding;
+    finding.log = source.author.ToString();
+    finding.reason = absl::StrCat(count, " statement(s) are ", what, ".");
+    findings_.Add(kind, std::move(finding));
+  };
+  note("body-absent", structure.absent, "absent");
+  note("body-unreadable", structure.unreadable, "unreadable");
 }
 
 // Every part once, by as many threads as there are tallies.

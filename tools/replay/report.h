@@ -42,7 +42,7 @@ struct LogReport {
   uint64_t erased = 0;                         // bodies that retention has destroyed
   uint64_t out_of_scope = 0;                   // bodies this reader may not see
   uint64_t absent = 0;                         // bodies missing from the export
-  uint64_t unreadable = 0;
+  uint64_t unreadable = 0;                     // bodies damaged or lost in the ledger itself
   std::vector<ErasureReport> erasures;
 };
 

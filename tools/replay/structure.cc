@@ -262,6 +262,9 @@ void LogCheck::NoteBodies(const BundleCheck& bundle) {
       case BodyState::kAbsent:
         ++report_.absent;
         break;
+      case BodyState::kUnreadable:
+        ++report_.unreadable;
+        break;
     }
   }
 }

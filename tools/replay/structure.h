@@ -109,6 +109,7 @@ struct StructureReport {
   uint64_t erased = 0;
   uint64_t withheld = 0;
   uint64_t absent = 0;
+  uint64_t unreadable = 0;
   uint64_t directory_statements = 0;  // applied, in the broker's log
   uint64_t checkpoints = 0;           // that were checked, the newest among them
   std::string root;                   // recomputed from the entries, 32 bytes

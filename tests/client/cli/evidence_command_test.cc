@@ -175,6 +175,16 @@ TEST_F(EvidenceCommandTest, PeriodsAndRightsOfTheCertificate) {
   EXPECT_EQ(json["until"], "2058-04-01T00:00:00+09:00");
   EXPECT_EQ(json["logs"].size(), 2u);
 
+  // Without the broker's log a city's could not be judged: it comes along.
+  const Finished one =
+      Run({"evidence", "export", Path("one-city"), "--institution", kAizu, "--json"}, city);
+  ASSERT_EQ(one.code, 0) << one.err;
+  const Json logs = Json::parse(one.out)["logs"];
+  ASSERT_EQ(logs.size(), 2u);
+  EXPECT_EQ(logs[0]["log"], "broker");
+  EXPECT_EQ(logs[1]["log"], kAizu);
+  EXPECT_EQ(logs[1]["unreadable"], 0);
+
   struct Case {
     std::vector<std::string> more;
     int code;

@@ -123,6 +123,7 @@ TEST(Manifests, ReadBack) {
   manifest.from_ms = kStartMs;
   manifest.until_ms = kStartMs + 5;
   manifest.bodies = false;
+  manifest.commitments_only = {"072028"};
   manifest.exported_ms = kStartMs + 6;
   manifest.exported_by = "audit office";
   ASSERT_TRUE(WriteManifest(temp.path(), manifest).ok());
@@ -131,11 +132,20 @@ TEST(Manifests, ReadBack) {
   EXPECT_EQ(read->ToJson(), manifest.ToJson());
   EXPECT_EQ(read->logs, manifest.logs);
   EXPECT_FALSE(read->bodies);
+  EXPECT_EQ(read->commitments_only, manifest.commitments_only);
   EXPECT_EQ(Rule(ReadManifest(temp.path() + "/none").status()), "missing");
 }
 
+TEST(Manifests, MayNotSayWhichLogsAreWithoutBodies) {
+  const auto read = Manifest::FromJson(Manifest().ToJson());
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->commitments_only, std::nullopt);
+}
+
 TEST(Manifests, SayWhatIsWrong) {
-  const std::string good = Manifest().ToJson();
+  Manifest manifest;
+  manifest.commitments_only.emplace();
+  const std::string good = manifest.ToJson();
   const struct {
     std::string from, to;
     const char* rule;
@@ -146,6 +156,8 @@ TEST(Manifests, SayWhatIsWrong) {
       {"\"logs\": []", "\"logs\": {}", "member"},
       {"\"logs\": []", "\"logs\": [7]", "author"},
       {"\"logs\": []", "\"logs\": [\"../x\"]", "author"},
+      {"\"commitments_only\": []", "\"commitments_only\": 1", "member"},
+      {"\"commitments_only\": []", "\"commitments_only\": [\"..\"]", "author"},
       {"\"bodies\": true", "\"bodies\": 1", "member"},
       {"\"from_ms\"", "\"from\"", "member"},
       {"\"from_ms\": 0", "\"from_ms\": 0.5", "member"},

@@ -100,17 +100,16 @@ TEST(Bundles, ReadBackWhatWasAdded) {
 
   const std::string salt(32, 's');
   const std::string person(16, 'p');
-  const Body bodies[] = {{BodyState::kPresent, salt, "statement", {}},
-                         {BodyState::kErased, {}, {}, {}},
-                         {BodyState::kWithheld, {}, {}, {}},
-                         {BodyState::kAbsent, {}, {}, {}},
-                         {BodyState::kPresent, salt, "s", person}};
+  const Body bodies[] = {
+      {BodyState::kPresent, salt, "statement", {}}, {BodyState::kErased, {}, {}, {}},
+      {BodyState::kWithheld, {}, {}, {}},           {BodyState::kAbsent, {}, {}, {}},
+      {BodyState::kUnreadable, {}, {}, {}},         {BodyState::kPresent, salt, "s", person}};
   bytes.clear();
   for (const Body& body : bodies) StatementBundle::Add(body, &bytes);
   StatementBundle statements;
   ASSERT_TRUE(statements.Parse(bytes).ok());
-  ASSERT_EQ(statements.bodies().size(), 5u);
-  for (size_t i = 0; i < 5; ++i) {
+  ASSERT_EQ(statements.bodies().size(), 6u);
+  for (size_t i = 0; i < 6; ++i) {
     EXPECT_EQ(statements.bodies()[i].state, bodies[i].state);
     EXPECT_EQ(statements.bodies()[i].salt, bodies[i].salt);
     EXPECT_EQ(statements.bodies()[i].statement, bodies[i].statement);
@@ -147,7 +146,7 @@ TEST(Bundles, DamageIsNamedByItsByte) {
     const char* rule;
     const char* field;
   } statements[] = {
-      {erased + "\5", "body-state", "byte 1"},
+      {erased + "\6", "body-state", "byte 1"},
       {erased + "\1" + std::string("\0\0\0", 3), "length", "byte 1"},
       {erased + "\1" + length(32) + std::string(32, 's'), "body-length", "byte 1"},
       {erased + "\1" + length(34) + std::string(33, 's'), "length", "byte 1"},

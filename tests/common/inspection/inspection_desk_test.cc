@@ -306,13 +306,64 @@ TEST_F(InspectionDeskTest, NamesThePersonsOfPermitsOnlyWhereAllowed) {
   }
 }
 
-TEST_F(InspectionDeskTest, ADamagedStatementIsToldOf) {
-  Append(2);
+// Damaged, lost, and no statement at all: the others are given, and each place is named.
+TEST_F(InspectionDeskTest, WhatCannotBeReadIsNamedAndTheRestIsGiven) {
+  Append(6);
+  ASSERT_TRUE(desk_->Open(inspector_, Request('a')).ok());
+  const std::vector<Hash> commitments = {store_->ReadCommitment(1).value(),
+                                         store_->ReadCommitment(2).value(),
+                                         store_->ReadCommitment(4).value()};
+  storage::Batch batch(*database_);
+  batch.Put(kStatements, storage::KeyU64(1), "too short");
+  batch.Delete(kStatements, storage::KeyU64(2));
+  batch.Put(kStatements, storage::KeyU64(4), std::string(40, '\xff'));
+  ASSERT_TRUE(database_->Commit(std::move(batch)).ok());
+  const auto page = desk_->Read(inspector_, Page('a', 0));
+  ASSERT_TRUE(page.ok()) << page.status();
+  ASSERT_EQ(page->entries_size(), 7);
+  size_t next = 0;
+  for (int i = 0; i < 7; ++i) {
+    const v1::InspectedEntry& entry = page->entries(i);
+    const bool unreadable = i == 1 || i == 2 || i == 4;
+    EXPECT_EQ(entry.body(), unreadable ? v1::InspectedEntry::UNREADABLE : v1::InspectedEntry::GIVEN)
+        << i;
+    EXPECT_EQ(entry.statement().empty(), unreadable) << i;
+    if (unreadable) {
+      EXPECT_EQ(entry.commitment(), AsView(commitments[next++])) << i;
+      EXPECT_TRUE(entry.salt().empty()) << i;
+    } else {
+      EXPECT_EQ(AsView(ledger::Commit(entry.salt(), entry.statement())), entry.commitment()) << i;
+    }
+  }
+}
+
+// Pages stay below the largest message also where entries are read one by one.
+TEST_F(InspectionDeskTest, PagesOfADamagedLedgerAreBounded) {
+  Append(5, 1'500'000);
   ASSERT_TRUE(desk_->Open(inspector_, Request('a')).ok());
   storage::Batch batch(*database_);
-  batch.Put(kStatements, storage::KeyU64(1), std::string(40, '\xff'));
+  batch.Delete(kStatements, storage::KeyU64(3));
   ASSERT_TRUE(database_->Commit(std::move(batch)).ok());
-  EXPECT_TRUE(absl::IsDataLoss(desk_->Read(inspector_, Page('a', 0)).status()));
+  std::vector<int> bodies;
+  while (bodies.size() < 6) {
+    const auto page = desk_->Read(inspector_, Page('a', bodies.size()));
+    ASSERT_TRUE(page.ok()) << page.status();
+    EXPECT_LT(page->ByteSizeLong(), 4u << 20);
+    for (const v1::InspectedEntry& entry : page->entries()) bodies.push_back(entry.body());
+  }
+  const int given = v1::InspectedEntry::GIVEN, unreadable = v1::InspectedEntry::UNREADABLE;
+  EXPECT_THAT(bodies, testing::ElementsAre(given, given, given, unreadable, given, given));
+}
+
+TEST_F(InspectionDeskTest, WithoutItsCommitmentAnEntryEndsTheReading) {
+  Append(3);
+  ASSERT_TRUE(desk_->Open(inspector_, Request('a')).ok());
+  storage::Batch batch(*database_);
+  batch.Put(kCommitments, storage::KeyU64(1), "none");
+  ASSERT_TRUE(database_->Commit(std::move(batch)).ok());
+  const absl::Status status = desk_->Read(inspector_, Page('a', 0)).status();
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_THAT(GetFieldRule(status).field, HasSubstr("entry 1"));
 }
 
 }  // namespace

@@ -111,6 +111,7 @@ TEST_F(StructureTest, UntouchedHasNoFinding) {
   network_.member.entries()[3].state = evidence::BodyState::kErased;
   network_.member.entries()[4].state = evidence::BodyState::kWithheld;
   network_.member.entries()[5].state = evidence::BodyState::kAbsent;
+  network_.member.entries()[6].state = evidence::BodyState::kUnreadable;
   Export(0, {0, 1, 256, 300, 512, 1000, 1500});
   Directory directory(network_.founding_key);
   const StructureReport broker = CheckBroker(&directory);
@@ -122,10 +123,11 @@ TEST_F(StructureTest, UntouchedHasNoFinding) {
   EXPECT_TRUE(report.findings.empty()) << Describe(report);
   EXPECT_TRUE(report.proven);
   EXPECT_EQ(report.entries, 1500u);
-  EXPECT_EQ(report.present, 1497u);
+  EXPECT_EQ(report.present, 1496u);
   EXPECT_EQ(report.erased, 1u);
   EXPECT_EQ(report.withheld, 1u);
   EXPECT_EQ(report.absent, 1u);
+  EXPECT_EQ(report.unreadable, 1u);
   EXPECT_EQ(report.checkpoints, 7u);
   EXPECT_EQ(report.root, AsView(network_.member.Root(1500)));
   EXPECT_EQ(report.verifier_key, network_.member.VerifierKey());

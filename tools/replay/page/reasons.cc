@@ -57,6 +57,7 @@ constexpr Sentence kSentences[] = {
     {"No key that is proven to be the author's has signed the checkpoint.",
      "記録者のものと証明された鍵による署名がない。"},
     {"* statement(s) are absent.", "文の本体が $1 件欠落している。"},
+    {"* statement(s) are unreadable.", "文の本体 $1 件が台帳の中で読めない。"},
     {"* statement(s) are erased, and no Operation says so.",
      "文 $1 件が消去されているが、それを示す操作記録がない。"},
     {"The records of fiscal year * were to be kept until April of *.",
