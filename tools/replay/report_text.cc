@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "tools/replay/report.h"
@@ -90,7 +91,7 @@ std::string ToText(const Report& report) {
   absl::StrAppend(&text, report.clean() ? "CLEAN: no findings" : "FINDINGS", " in ", f.entries,
                   " entries of ", report.logs.size(), " logs",
                   report.network.empty() ? "" : absl::StrCat(" of ", report.network), " (",
-                  absl::SixDigits(report.elapsed_s), " s)\n");
+                  absl::StrFormat("%.2f", report.elapsed_s), " s)\n");
   AddFindings(report, Severity::kFinding, &text);
   AddFindings(report, Severity::kNote, &text);
   absl::StrAppend(&text, "Trusted key: ", report.trust_anchor,

@@ -20,7 +20,7 @@ const summarySection = () => {
       el('div.figures', {}, figure('figure.logs', DATA.log_count), figure('figure.entries', f.entries), figure('figure.exchanges', f.exchanges), figure('figure.completed', f.completed), figure('figure.refused', f.refused), figure('figure.redecided', f.redecided)),
       el('dl.fields', {}, DATA.network ? [el('dt', {}, t('summary.network')), el('dd', {}, DATA.network)] : null,
           el('dt', {}, t('summary.period')), el('dd', {}, `${time(first)} – ${time(last)} ${t('summary.zone')}`),
-          el('dt', {}, t('summary.anchor')), el('dd', {}, mark(DATA.anchor_given), ' ', t(DATA.anchor_given ? 'summary.anchor.given' : 'summary.anchor.own'), el('br'), el('code', {}, DATA.anchor)),
+          el('dt', {}, t('summary.anchor')), el('dd', {}, DATA.anchor_given ? mark(true) : el('span.mark.caution', {'aria-hidden': 'true'}, '!'), ' ', t(DATA.anchor_given ? 'summary.anchor.given' : 'summary.anchor.own'), el('br'), el('code', {}, DATA.anchor)),
           el('dt', {}, t('summary.rest')), el('dd', {}, fill('summary.rest.value', {open: number(f.open), lapsed: number(f.lapsed), unreceipted: number(f.unreceipted), undecided: number(f.undecided), not_redecidable: number(f.not_redecidable), not_judged: number(f.not_judged)})),
           el('dt', {}, t('summary.recomputed')), el('dd', {id: 'recomputed'}, mark(good === all), ' ', fill('summary.recomputed.value', {good: number(good), all: number(all), n: number(DATA.exchanges.all.length)}))),
       el('h3', {}, t('summary.logs')), logsTable(),

@@ -131,7 +131,7 @@ const exchangesSection = () => {
   const button = (key, sign, action) => el('button', {type: 'button', onclick: action, title: t(key), 'aria-label': t(key)}, sign);
   return put(head, [el('p.chooser', {}, el('label', {for: 'choice'}, t('exchanges.choose')), ' ',
       el('select', {id: 'choice', onchange: (event) => choose(Number(event.target.value))}, all.map((exchange, i) => el('option', {value: i}, exchangeName(exchange, i)))), ' ',
-      button('exchanges.previous', '‹', () => choose(chosen - 1)), button('exchanges.next', '›', () => choose(chosen + 1)), button('exchanges.play', '▷', () => choose(chosen, true))),
+      el('span.whole', {}, button('exchanges.previous', '‹', () => choose(chosen - 1)), ' ', button('exchanges.next', '›', () => choose(chosen + 1)), ' ', button('exchanges.play', '▷', () => choose(chosen, true)))),
   el('div', {id: 'exchange', 'aria-live': 'polite'})]);
 };
 

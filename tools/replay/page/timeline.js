@@ -16,7 +16,7 @@ const drawTimeline = (width) => {
     chart.append(svg('line.grid', {x1: left, x2: width - right, y1: y, y2: y}),
         svg('text.axis', {x: left - 6, y: y + 4, 'text-anchor': 'end'}, part === 0.5 && tallest < 2 ? '' : number(Math.round(part * tallest))));
   }
-  const bar = (width - left - right) / count;
+  const bar = (width - left - right) / count, thick = Math.max(1, Math.min(bar - 1, 64));
   for (const [begin, counts] of bins) {
     let y = bottom;
     const lines = [];
@@ -25,7 +25,7 @@ const drawTimeline = (width) => {
       const tall = n / tallest * height;
       y -= tall;
       lines.push(`${t('end.' + ends[i])}: ${number(n)}`);
-      chart.append(svg(`rect.end-${ends[i]}`, {x: x(begin) + 0.5, y, width: Math.max(1, Math.min(bar - 1, 64)), height: tall}));
+      chart.append(svg(`rect.end-${ends[i]}`, {x: x(begin) + (bar - thick) / 2, y, width: thick, height: tall}));
     });
     chart.append(svg('rect.hit', {x: x(begin), y: top, width: Math.max(1, bar), height},
         svg('title', {}, `${time(begin)} + ${span(step)}\n${lines.join('\n')}`)));
@@ -52,7 +52,7 @@ const drawTimeline = (width) => {
     return svg('g', {}, svg('text.event', {x: at, y: y + 5, 'text-anchor': 'middle'}, EVENT_SIGNS[main.kind] || '·'),
         svg('title', {}, group.slice(0, 12).map((e) => `${time(e.time_ms)} ${eventText(e)}`).join('\n') + (group.length > 12 ? '\n…' : '')));
   });
-  const label = (ms) => (step >= 86400000 ? day(ms) : until - from > 86400000 || narrow ? `${day(ms).slice(5)} ${clock(ms).slice(0, 5)}` : time(ms));
+  const label = (ms) => (step >= 86400000 ? day(ms) : until - from > 86400000 ? `${day(ms).slice(5)} ${clock(ms).slice(0, 5)}` : narrow ? clock(ms) : time(ms));
   chart.append(svg('text.axis', {x: left, y: bottom + 20}, label(from)),
       svg('text.axis', {x: width - right, y: bottom + 20, 'text-anchor': 'end'}, label(until)));
   return chart;
