@@ -41,6 +41,12 @@ int Main(int argc, char** argv) {
   AddStatusCommand(app, context);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::RequiredError& error) {
+    // Of a word that it does not know CLI11 says here only that a command is missing.
+    const std::vector<std::string> rest = app.remaining(/*recurse=*/true);
+    if (rest.empty()) return app.exit(error) == 0 ? kOk : kUnreadable;
+    console.Complain(rest.front() + ": is no command or argument here (--help)");
+    return kUnreadable;
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kOk : kUnreadable;
   }

@@ -162,10 +162,11 @@ int Register(Context& context, const RegisterOptions& options) {
   std::vector<absl::Status> problems;
   const auto rows = ReadRows(options, &problems);
   if (!rows.ok()) {
+    const int code = console.InputError(rows.status());
     for (size_t i = 1; i < problems.size() && i < kProblemsTold; ++i) {
       console.Complain(ErrorText(problems[i]));
     }
-    return console.InputError(rows.status());
+    return code;
   }
   const auto profile = context.LoadProfile();
   if (!profile.ok()) return console.InputError(profile.status());

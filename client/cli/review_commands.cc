@@ -77,8 +77,8 @@ struct DecideOptions {
   void Declare(CLI::App& command) {
     command.add_option("permit-number", permit_number, "As `review list` shows it")->required();
     command.add_option("--staff", staff, "Pseudonym, where the certificate does not name it");
-    command.footer(
-        "Example: nakadachi --profile staff.json review release 0123456789abcdef0123456789abcdef");
+    command.footer(absl::StrCat("Example: nakadachi --profile staff.json review ",
+                                command.get_name(), " 0123456789abcdef0123456789abcdef"));
   }
 };
 

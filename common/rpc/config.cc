@@ -18,7 +18,8 @@ namespace {
 absl::Status JsonError(const std::string& path, absl::string_view message) {
   constexpr absl::string_view kUnknown = "Cannot find field";
   if (!absl::StrContains(message, kUnknown)) {
-    // protobuf quotes the file, and may cut it within a character.
+    // protobuf quotes the file below its message, and may cut it within a character.
+    message = message.substr(0, message.find('\n'));
     return InvalidField(path, "json", IsUtf8(message) ? message : "is no JSON that can be read");
   }
   // protobuf writes "(folder.of.field) name: Cannot find field.", without the brackets at the top.

@@ -37,7 +37,9 @@ std::optional<int> ParseServerCommandLine(int argc, char** argv, const ServerPro
 }
 
 int FailToServe(const ServerProgram& program, const absl::Status& status) {
-  std::cerr << program.name << ": " << status.ToString() << std::endl;
+  std::cerr << program.name << ": "
+            << (status.message().empty() ? status.ToString() : std::string(status.message()))
+            << std::endl;
   return kCouldNotServe;
 }
 

@@ -43,6 +43,19 @@ constexpr absl::Duration kDestructionGrace = absl::Seconds(1);
 
 uint32_t Or(uint32_t value, uint32_t fallback) { return value == 0 ? fallback : value; }
 
+absl::Status Require(bool present, absl::string_view field) {
+  if (present) return absl::OkStatus();
+  return InvalidField(field, "required", "is missing");
+}
+
+absl::Status CheckConfig(const v1::BrokerConfig& config) {
+  NAKADACHI_RETURN_IF_ERROR(Require(!config.runtime().data().empty(), "runtime.data"));
+  NAKADACHI_RETURN_IF_ERROR(
+      Require(!config.runtime().key_encryption_key().empty(), "runtime.key_encryption_key"));
+  NAKADACHI_RETURN_IF_ERROR(Require(!config.signing_key().empty(), "signing_key"));
+  return Require(!config.code_key().empty(), "code_key");
+}
+
 struct Secrets {
   MemberKeys keys;
   Secret code_root;
@@ -303,6 +316,7 @@ class BrokerServerImpl final : public BrokerServer {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<BrokerServer>> BrokerServer::Start(const BrokerOptions& options) {
+  NAKADACHI_RETURN_IF_ERROR(CheckConfig(options.config));
   NAKADACHI_ASSIGN_OR_RETURN(Secrets secrets, LoadSecrets(options.config, options.base_folder));
   auto server = std::make_unique<BrokerServerImpl>(options, std::move(secrets));
   NAKADACHI_RETURN_IF_ERROR(server->Open());

@@ -240,7 +240,7 @@ absl::Status ServerImpl::OpenInstitutions() {
       continue;
     }
     std::fprintf(stderr, "%s: not served: %s\n", code.ToString().c_str(),
-                 hosted.status().ToString().c_str());
+                 std::string(hosted.status().message()).c_str());
     Hosted not_served;
     not_served.opened = hosted.status();
     hosting_.Add(code, std::move(not_served));

@@ -86,6 +86,11 @@ class JukiServerImpl final : public JukiServer {
 
  private:
   absl::Status OpenStore() {
+    for (const auto& [field, value] :
+         {std::pair{"runtime.data", config_.runtime().data()},
+          std::pair{"runtime.key_encryption_key", config_.runtime().key_encryption_key()}}) {
+      if (value.empty()) return InvalidField(field, "required", "is missing");
+    }
     NAKADACHI_ASSIGN_OR_RETURN(key_provider_, storage::OpenFileKeyProvider(rpc::ResolvePath(
                                                   base_, config_.runtime().key_encryption_key())));
     storage::OpenOptions options;

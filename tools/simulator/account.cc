@@ -65,8 +65,8 @@ std::string Summary(const Account& account) {
   }
   line("records compared", absl::StrCat(account.compared, ", mismatches ", account.mismatches,
                                         ", unverified answers ", account.unverified));
-  line("latency, one by one", Latency(account.lone_ms));
-  line("latency, in bulk", Latency(account.bulk_ms));
+  if (!account.lone_ms.empty()) line("latency, one by one", Latency(account.lone_ms));
+  if (!account.bulk_ms.empty()) line("latency, in bulk", Latency(account.bulk_ms));
   for (const auto& [author, entries] : account.ledger_entries) {
     line(absl::StrCat("ledger ", author), absl::StrCat(entries, " entries, verified"));
   }

@@ -90,7 +90,8 @@ void PrintHowToTalk(const Network& network, const Scenario& scenario, std::ostre
     out << "  nakadachi --profile " << network.ProfilePath(*code) << " status   # "
         << step.Word("name") << "\n";
   }
-  out << "  nakadachi --profile " << network.InspectorProfilePath()
+  out << "As staff, who ask and review: the profiles that end in -staff.json beside them.\n"
+      << "  nakadachi --profile " << network.InspectorProfilePath()
       << " evidence export FOLDER   # as an inspector\n"
       << std::flush;
 }

@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "common/base/csv.h"
+#include "common/base/ids.h"
 #include "common/base/status.h"
 
 namespace nakadachi::simulator {
@@ -154,6 +155,11 @@ absl::StatusOr<Words> SplitWords(absl::string_view line, int number) {
   return words;
 }
 
+absl::Status CheckCode(const Step& step) {
+  if (!step.Has("code")) return absl::OkStatus();
+  return LocalGovernmentCode::Parse(step.Word("code"), LineField(step.line)).status();
+}
+
 std::string FormsThatBeginWith(const std::string& word) {
   Words alike;
   for (const Form& form : kForms) {
@@ -195,6 +201,7 @@ absl::StatusOr<Scenario> ParseScenario(absl::string_view text) {
         return InvalidField(LineField(number), "order",
                             absl::StrCat("'", words[0], "' stands before all steps"));
       }
+      NAKADACHI_RETURN_IF_ERROR(CheckCode(step));
       (form.setting ? scenario.settings : scenario.steps).push_back(std::move(step));
       matched = true;
       break;

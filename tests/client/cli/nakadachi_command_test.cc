@@ -22,8 +22,10 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
+using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
+using testing::StartsWith;
 
 constexpr char kAizu[] = "072028";       // asks
 constexpr char kFukushima[] = "072010";  // provides
@@ -540,6 +542,19 @@ TEST_F(NakadachiTest, EveryCommandHasHelpWithAnExample) {
                                              "person register",
                                              "person protect",
                                              "replica load",
+                                             "query",
+                                             "evidence export",
+                                             "evidence bundle",
+                                             "evidence verify-bundle",
+                                             "evidence own-records",
+                                             "retention status",
+                                             "retention erase",
+                                             "retention hold",
+                                             "retention release",
+                                             "retention holds",
+                                             "ledger forks",
+                                             "ledger check-fork",
+                                             "ledger clear-fork",
                                              "review list",
                                              "review release",
                                              "review refuse",
@@ -558,8 +573,10 @@ TEST_F(NakadachiTest, EveryCommandHasHelpWithAnExample) {
     words.push_back("--help");
     const Finished run = Run("", words);
     EXPECT_EQ(run.code, 0) << command;
-    EXPECT_THAT(run.out, HasSubstr("Example")) << command;
-    EXPECT_THAT(run.out, HasSubstr("nakadachi")) << command;
+    // Of the command itself, not of another one.
+    const size_t example = run.out.find("Example");
+    ASSERT_NE(example, std::string::npos) << command;
+    EXPECT_THAT(run.out.substr(example), ContainsRegex("nakadachi .*" + command)) << command;
   }
   EXPECT_THAT(Run("", {"--help"}).out, HasSubstr("Exit codes"));
 }
@@ -591,6 +608,41 @@ TEST_F(NakadachiTest, WrongUsageAndUnreadableInput) {
     EXPECT_FALSE(run.err.empty()) << testing::PrintToString(words);
   }
   EXPECT_EQ(Run(Path("no-profile.json"), {"status"}).code, 2);
+}
+
+TEST_F(NakadachiTest, WhatIsWrongIsSaid) {
+  struct Case {
+    std::vector<std::string> words;
+    const char* said;
+  };
+  WriteFile(Path("typo.json"), "{\"municipality\": \"072028\",\n \"tls\": oops}");
+  for (const Case& c :
+       {Case{{"nonsense"}, "nonsense: is no command"},
+        Case{{"query", "1"}, "provider: say with --provider whom to ask [missing]"},
+        Case{{"query", "--batch", "/dev/null", "--out", Path("x.csv")}, "[regular]"},
+        Case{{"query", "--batch", Path(""), "--out", Path("x.csv")}, "[regular]"},
+        Case{{"--profile", Path("typo.json"), "status"}, "typo.json: "}}) {
+    const Finished run = c.words[0] == "--profile" ? Run("", c.words) : Run(Staff(kAizu), c.words);
+    EXPECT_EQ(run.code, 2) << c.said;
+    EXPECT_THAT(run.err, HasSubstr(c.said));
+    EXPECT_EQ(std::count(run.err.begin(), run.err.end(), '\n'), 1) << run.err;
+    EXPECT_THAT(run.err, Not(HasSubstr("\xEF\xBF\xBD"))) << "nothing had to be replaced";
+  }
+  // Line by line, in the order of the file.
+  std::string csv = "addressee_number\n";
+  for (int i = 0; i < 30; ++i) csv += "x\n";
+  WriteFile(Path("wrong.csv"), csv);
+  const Finished batch = Run(Staff(kAizu), {"query", "--batch", Path("wrong.csv"), "--out",
+                                            Path("x.csv"), "--provider", kFukushima});
+  EXPECT_EQ(batch.code, 2);
+  EXPECT_THAT(batch.err, StartsWith("nakadachi: line 2, column 1 (addressee_number)"));
+  EXPECT_THAT(batch.err, HasSubstr("line 21, column 1"));
+  EXPECT_THAT(batch.err, HasSubstr("nakadachi: 10 more problems\n"));
+  WriteFile(Path("wrong-persons.csv"),
+            "addressee_number,individual_number\n1,983205673210\nx,983205673214\n");
+  const Finished persons =
+      Run(Office(kAizu), {"person", "register", "--file", Path("wrong-persons.csv")});
+  EXPECT_THAT(persons.err, ContainsRegex("line 2.*\n.*line 3"));
 }
 
 TEST_F(NakadachiTest, AServerThatIsNotThereIsCodeThree) {

@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
+#include "common/base/status.h"
 #include "common/rpc/config.h"
 #include "tests/server/broker/broker_fixture.h"
 
@@ -179,6 +180,24 @@ TEST_F(ProgramTest, ExitCodesTellWhatWasWrong) {
   EXPECT_EQ(Child({"--config"}).Wait(), 2);
   EXPECT_EQ(Child({"--config", folder_.path() + "/none.json"}).Wait(), 1);
   EXPECT_EQ(Child({"--config", folder_.path() + "/wrap.hex"}).Wait(), 1);
+}
+
+TEST(BrokerConfigTest, WhatIsMissingIsNamed) {
+  BrokerOptions options;
+  std::vector<std::string> missing;
+  while (missing.size() < 5) {
+    const absl::Status status = BrokerServer::Start(options).status();
+    const FieldRule rule = GetFieldRule(status);
+    missing.push_back(rule.rule == "required" ? rule.field : "files");
+    if (rule.field == "runtime.data") options.config.mutable_runtime()->set_data("none");
+    if (rule.field == "runtime.key_encryption_key") {
+      options.config.mutable_runtime()->set_key_encryption_key("none");
+    }
+    if (rule.field == "signing_key") options.config.set_signing_key("none");
+    if (rule.field == "code_key") options.config.set_code_key("none");
+  }
+  EXPECT_EQ(missing, (std::vector<std::string>{"runtime.data", "runtime.key_encryption_key",
+                                               "signing_key", "code_key", "files"}));
 }
 
 TEST_F(ProgramTest, SigtermEndsInTimeWithCallsInFlight) {

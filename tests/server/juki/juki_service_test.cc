@@ -273,5 +273,13 @@ TEST_F(JukiServiceTest, ARuleThatCannotBeIsRefusedAtTheStart) {
   Start();
 }
 
+TEST(JukiConfigTest, WhatIsMissingIsNamed) {
+  JukiOptions options;
+  const auto missing = [&] { return GetFieldRule(JukiServer::Start(options).status()).field; };
+  EXPECT_EQ(missing(), "runtime.data");
+  options.config.mutable_runtime()->set_data("none");
+  EXPECT_EQ(missing(), "runtime.key_encryption_key");
+}
+
 }  // namespace
 }  // namespace nakadachi::juki
