@@ -383,10 +383,10 @@ absl::Status DatabaseImpl::Start(const OpenOptions& options) {
 
 namespace {
 
-bool IsByPeriod(const OpenOptions& options, const std::string& name) {
-  return std::any_of(options.families.begin(), options.families.end(), [&](const auto& family) {
-    return family.name == name && family.form == Form::kPeriod;
-  });
+const ColumnFamily* FindFamily(const OpenOptions& options, const std::string& name) {
+  const auto at = std::find_if(options.families.begin(), options.families.end(),
+                               [&](const auto& family) { return family.name == name; });
+  return at == options.families.end() ? nullptr : &*at;
 }
 
 }  // namespace
@@ -407,8 +407,11 @@ absl::Status DatabaseImpl::OpenRocks(const OpenOptions& options, bool may_create
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
   descriptors.reserve(names.size());
   for (const std::string& name : names) {
-    rocksdb::ColumnFamilyOptions family = environment_->FamilyOptions();
-    if (IsByPeriod(options, name)) family.compaction_filter = drop_destroyed_.get();
+    const ColumnFamily* const asked = FindFamily(options, name);
+    rocksdb::ColumnFamilyOptions family =
+        environment_->FamilyOptions(asked == nullptr ? Expect::kPresent : asked->expect);
+    if (asked != nullptr && asked->form == Form::kPeriod)
+      family.compaction_filter = drop_destroyed_.get();
     descriptors.emplace_back(name, family);
   }
   rocksdb::DB* db = nullptr;

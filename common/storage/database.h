@@ -43,9 +43,16 @@ enum class Keep {
 // Periods are numbers that rise: fiscal years.
 inline constexpr int kLastPeriod = 0xFFFF;
 
+// What Get mostly finds in a family.
+enum class Expect {
+  kPresent,
+  kAbsent,  // nothing: new keys arrive in masses, and each is looked up first
+};
+
 struct ColumnFamily {
   std::string name;
   Form form = Form::kSealed;
+  Expect expect = Expect::kPresent;
 };
 
 // Shared by the databases of a process: block cache, write-buffer manager, rate limiter, threads.

@@ -4,6 +4,7 @@
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/rate_limiter.h>
+#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_buffer_manager.h>
 #include <sys/resource.h>
@@ -17,6 +18,9 @@ constexpr size_t kMiB = size_t{1} << 20;
 
 // Background writes in bursts of this leave the disk to the commits' syncs in between.
 constexpr int64_t kBackgroundBytesPerSecond = 256 * static_cast<int64_t>(kMiB);
+
+// Of a write buffer's filter: for some 25,000 keys at ten bits each.
+constexpr double kFilterBytes = 32 << 10;
 
 // Hundreds of databases need more descriptors than the usual soft limit gives.
 void RaiseOpenFileLimit() {
@@ -87,7 +91,7 @@ rocksdb::DBOptions RocksEnvironment::DatabaseOptions(rocksdb::Env* env) const {
   return options;
 }
 
-rocksdb::ColumnFamilyOptions RocksEnvironment::FamilyOptions() const {
+rocksdb::ColumnFamilyOptions RocksEnvironment::FamilyOptions(Expect expect) const {
   rocksdb::ColumnFamilyOptions options;
   options.table_factory = table_factory_;
   // Sealed values and hashes do not compress.
@@ -100,6 +104,13 @@ rocksdb::ColumnFamilyOptions RocksEnvironment::FamilyOptions() const {
   options.target_file_size_base = 32 * kMiB;
   options.max_bytes_for_level_base = 256 * kMiB;
   options.level_compaction_dynamic_level_bytes = true;
+  // Where a batch is in the order of keys, each is looked for from where the one before was put.
+  // The prefix, which all keys share, is empty.
+  options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(0));
+  if (expect == Expect::kAbsent) {
+    options.memtable_whole_key_filtering = true;
+    options.memtable_prefix_bloom_size_ratio = kFilterBytes / options.write_buffer_size;
+  }
   return options;
 }
 

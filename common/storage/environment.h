@@ -28,7 +28,7 @@ class RocksEnvironment final : public Environment {
   explicit RocksEnvironment(size_t memory_budget_bytes);
   // `env` outlives the database.
   rocksdb::DBOptions DatabaseOptions(rocksdb::Env* env) const;
-  rocksdb::ColumnFamilyOptions FamilyOptions() const;
+  rocksdb::ColumnFamilyOptions FamilyOptions(Expect expect) const;
 
   void Add(Buffered* database);
   void Remove(Buffered* database);

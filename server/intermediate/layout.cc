@@ -16,13 +16,16 @@ constexpr size_t kPermitNumberSize = 16;
 }  // namespace
 
 const std::vector<storage::ColumnFamily>& Families() {
+  using storage::Expect;
   using storage::Form;
   // In the order of the enum.
   static const auto* const families = new std::vector<storage::ColumnFamily>{
-      {"meta", Form::kSealed},       {"commitments", Form::kPlain}, {"statements", Form::kPeriod},
-      {"tiles", Form::kPlain},       {"codes", Form::kSealed},      {"replica", Form::kSealed},
-      {"provisions", Form::kPeriod}, {"reviews", Form::kPeriod},    {"exchanges", Form::kPeriod},
-      {"outbox", Form::kSealed},     {"accesses", Form::kPeriod},
+      {"meta", Form::kSealed},       {"commitments", Form::kPlain},
+      {"statements", Form::kPeriod}, {"tiles", Form::kPlain},
+      {"codes", Form::kSealed},      {"replica", Form::kSealed, Expect::kAbsent},
+      {"provisions", Form::kPeriod}, {"reviews", Form::kPeriod},
+      {"exchanges", Form::kPeriod},  {"outbox", Form::kSealed},
+      {"accesses", Form::kPeriod},
   };
   return *families;
 }

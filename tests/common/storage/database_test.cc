@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <map>
+
 #include "storage_fixture.h"
 
 namespace nakadachi::storage {
@@ -52,6 +55,51 @@ TEST_F(DatabaseTest, DeletesInOrderWithPuts) {
   ASSERT_TRUE(database->Commit(std::move(batch)).ok());
   EXPECT_FALSE(database->Get(kRecords, "a")->has_value());
   EXPECT_EQ(database->Get(kRecords, "b")->value(), "3");
+}
+
+// Random batches against a map, in memory and on the disk, with keys looked up before they come.
+TEST_F(DatabaseTest, FindsKeysOfAFamilyThatExpectsNone) {
+  OpenOptions options = Options(path_);
+  options.families = {{"records", Form::kSealed, Expect::kAbsent}};
+  std::map<std::string, std::string> model;
+  uint32_t state = 12345;
+  const auto next = [&state](uint32_t below) {
+    state = state * 1664525u + 1013904223u;
+    return (state >> 16) % below;
+  };
+  for (int opening = 0; opening < 3; ++opening) {
+    const auto database = Database::Open(options).value();
+    for (int round = 0; round < 60; ++round) {
+      Batch batch(*database);
+      std::map<std::string, std::string> changes;
+      for (int i = 0; i < 40; ++i) {
+        const std::string key = "k" + std::to_string(next(20'000));
+        const auto held = database->Get(0, key).value();
+        ASSERT_EQ(held.has_value(), model.count(key) > 0);
+        ASSERT_EQ(held.value_or(""), held.has_value() ? model[key] : "");
+        changes[key] = std::to_string(next(1'000'000));
+      }
+      // Every other batch in the order of keys, then against it.
+      for (auto at = changes.begin(); round % 2 == 0 && at != changes.end(); ++at)
+        batch.Put(0, at->first, at->second);
+      for (auto at = changes.rbegin(); round % 2 == 1 && at != changes.rend(); ++at)
+        batch.Put(0, at->first, at->second);
+      ASSERT_TRUE(database->Commit(std::move(batch)).ok());
+      for (const auto& [key, value] : changes) model[key] = value;
+      ASSERT_TRUE(round != 30 || database->Flush().ok());
+    }
+    for (const auto& [key, value] : model) ASSERT_EQ(database->Get(0, key)->value(), value);
+    std::vector<std::string> keys;
+    ASSERT_TRUE(database
+                    ->Scan(0, "", "",
+                           [&](absl::string_view key, absl::string_view) {
+                             keys.emplace_back(key);
+                             return true;
+                           })
+                    .ok());
+    ASSERT_EQ(keys.size(), model.size());
+    EXPECT_TRUE(std::is_sorted(keys.begin(), keys.end()));
+  }
 }
 
 TEST_F(DatabaseTest, AppendsBatchesBehindOneAnother) {
