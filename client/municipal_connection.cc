@@ -1,3 +1,4 @@
+#include <google/protobuf/arena.h>
 #include <grpcpp/grpcpp.h>
 
 #include <thread>
@@ -10,6 +11,8 @@
 
 namespace nakadachi::client {
 namespace {
+
+constexpr size_t kArenaBlock = size_t{64} << 10;
 
 // Sends from a thread of its own while answers are read here; `in_flight` bounds what is
 // unanswered.
@@ -25,16 +28,20 @@ absl::Status Pump(grpc::ClientReaderWriter<Requests, Responses>& stream,
   };
 
   std::thread sender([&] {
-    Requests requests;  // one at a time: `next` may take as long as it likes
-    Request& request = *requests.add_requests();
+    // A request may have thousands of parts, which go together when it is sent.
+    google::protobuf::ArenaOptions blocks;
+    blocks.start_block_size = blocks.max_block_size = kArenaBlock;
+    google::protobuf::Arena arena(blocks);
     while (true) {
       {
         absl::MutexLock lock(&mutex);
         mutex.Await(absl::Condition(&has_room));
         if (broken) return;
       }
-      request.Clear();
-      if (!next(&request)) break;
+      arena.Reset();
+      // One at a time: `next` may take as long as it likes.
+      auto& requests = *google::protobuf::Arena::CreateMessage<Requests>(&arena);
+      if (!next(requests.add_requests())) break;
       {
         absl::MutexLock lock(&mutex);
         ++unanswered;
