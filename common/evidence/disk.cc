@@ -149,12 +149,8 @@ class MachineDisk final : public Disk {
   std::set<std::string> known_;    // folders that are there
 };
 
-}  // namespace
-
-std::unique_ptr<Disk> Disk::Open() { return std::make_unique<MachineDisk>(); }
-
-absl::Status ReadFile(const std::string& path, size_t max, std::string* content) {
-  content->clear();
+// `done`: how much of `content` is the file's.
+absl::Status ReadInto(const std::string& path, size_t max, std::string* content, size_t* done) {
   // Not blocking, lest a FIFO stop us before we can see that it is one.
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file.ok()) return IoError(path, "cannot open", errno);
@@ -166,16 +162,26 @@ absl::Status ReadFile(const std::string& path, size_t max, std::string* content)
     return FieldError(absl::StatusCode::kDataLoss, path, "length",
                       absl::StrCat("is longer than ", max, " bytes"));
   content->resize(static_cast<size_t>(info.st_size));
-  size_t done = 0;
-  while (done < content->size()) {
-    const ssize_t n = ::read(file.get(), content->data() + done, content->size() - done);
+  while (*done < content->size()) {
+    const ssize_t n = ::read(file.get(), content->data() + *done, content->size() - *done);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return IoError(path, "cannot read", errno);
     if (n == 0) break;
-    done += static_cast<size_t>(n);
+    *done += static_cast<size_t>(n);
   }
-  content->resize(done);
   return absl::OkStatus();
+}
+
+}  // namespace
+
+std::unique_ptr<Disk> Disk::Open() { return std::make_unique<MachineDisk>(); }
+
+absl::Status ReadFile(const std::string& path, size_t max, std::string* content) {
+  // What the buffer held is not wiped first: most of it is about to be written over.
+  size_t done = 0;
+  const absl::Status status = ReadInto(path, max, content, &done);
+  content->resize(done);
+  return status;
 }
 
 absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& path) {

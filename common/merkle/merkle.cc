@@ -1,13 +1,16 @@
 #include "common/merkle/merkle.h"
 
+#include <cstring>
+
 #include "common/base/check.h"
 #include "common/base/status.h"
+#include "common/crypto/tree_hash.h"
 
 namespace nakadachi::merkle {
 namespace {
 
-constexpr absl::string_view kLeafPrefix("\x00", 1);
-constexpr absl::string_view kNodePrefix("\x01", 1);
+constexpr uint8_t kLeafPrefix = 0;
+constexpr uint8_t kNodePrefix = 1;
 
 // The largest power of two below n; n >= 2.
 uint64_t Split(uint64_t n) { return uint64_t{1} << (63 - __builtin_clzll(n - 1)); }
@@ -26,10 +29,17 @@ absl::Status ProofError(absl::string_view rule, absl::string_view message) {
 
 }  // namespace
 
-Hash LeafHash(absl::string_view entry) { return Sha256(kLeafPrefix, entry); }
+Hash LeafHash(absl::string_view entry) {
+  Hash commitment;
+  if (entry.size() != commitment.size()) {
+    return Sha256(absl::string_view(reinterpret_cast<const char*>(&kLeafPrefix), 1), entry);
+  }
+  std::memcpy(commitment.data(), entry.data(), entry.size());
+  return Sha256OfHash(kLeafPrefix, commitment);
+}
 
 Hash NodeHash(const Hash& left, const Hash& right) {
-  return Sha256(kNodePrefix, AsView(left), AsView(right));
+  return Sha256OfPair(kNodePrefix, left, right);
 }
 
 Hash EmptyRoot() { return Sha256({}); }

@@ -12,6 +12,7 @@
 
 #include "common/base/status.h"
 #include "common/crypto/sha256_stream.h"
+#include "common/crypto/tree_hash.h"
 
 namespace nakadachi {
 namespace {
@@ -68,6 +69,19 @@ TEST(Sha256Test, PartsAreHashedOneAfterTheOther) {
       EXPECT_EQ(Sha256(text.substr(0, i), text.substr(i, j - i), text.substr(j)), whole);
       EXPECT_EQ(Sha256(text.substr(0, i), {}, text.substr(i, j - i), text.substr(j)), whole);
     }
+  }
+}
+
+TEST(Sha256Test, HashesOfATreeAreThoseOfTheirBytes) {
+  Hash left = Sha256("left");
+  Hash right = Sha256("right");
+  for (int i = 0; i < 300; ++i) {
+    const auto prefix = static_cast<uint8_t>(i);
+    const std::string byte(1, static_cast<char>(prefix));
+    EXPECT_EQ(Sha256OfHash(prefix, left), Sha256(byte, AsView(left)));
+    EXPECT_EQ(Sha256OfPair(prefix, left, right), Sha256(byte, AsView(left), AsView(right)));
+    left = Sha256OfHash(prefix, right);
+    right = Sha256OfPair(prefix, left, right);
   }
 }
 
