@@ -25,7 +25,7 @@ namespace nakadachi::replay {
 namespace {
 
 // So many entries' facts fit into a part.
-constexpr uint64_t kEntriesInPart = 50'000;
+constexpr uint64_t kEntriesInPart = 25'000;
 constexpr size_t kMostParts = 1'024;
 
 double SecondsSince(std::chrono::steady_clock::time_point start) {

@@ -30,7 +30,7 @@ using evidence::FileKind;
 using evidence::FileName;
 using evidence::kWidth;
 
-constexpr uint64_t kBundlesAPiece = 16;
+constexpr uint64_t kBundlesAPiece = 4;
 constexpr size_t kMaxDiffering = 4096;
 // How many bundles that are not the signed ones are looked at closely.
 constexpr size_t kMaxCompared = 64;
@@ -155,7 +155,7 @@ void LogCheck::ReadAll() {
   broken_ = bundles < reader_.bundles();
   const uint64_t pieces = (bundles + kBundlesAPiece - 1) / kBundlesAPiece;
   const int threads = std::max(1, options_.threads);
-  std::vector<std::array<BundleCheck, kBundlesAPiece>> slots(2 * static_cast<size_t>(threads) + 1);
+  std::vector<std::array<BundleCheck, kBundlesAPiece>> slots(4 * static_cast<size_t>(threads));
   const auto end = [bundles](uint64_t piece) {
     return std::min(bundles, (piece + 1) * kBundlesAPiece);
   };

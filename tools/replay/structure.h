@@ -77,7 +77,8 @@ class EntryConsumer {
     (void)run;
     return nullptr;
   }
-  // All entries, in order, on the thread that called CheckLog, with what Prepare made of the run.
+  // All entries, in order and one call at a time, though not always on the same thread, with what
+  // Prepare made of the run.
   virtual void Take(const Author& log, absl::Span<const Entry> run,
                     std::unique_ptr<Prepared> prepared) = 0;
 };

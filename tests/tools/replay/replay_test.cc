@@ -8,6 +8,8 @@
 #include <fstream>
 #include <functional>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/fiscal_year.h"
@@ -782,17 +784,12 @@ TEST(Replay, WithoutEvidenceThereIsNoJudgement) {
   EXPECT_THAT(std::string(report.status().message()), HasSubstr("no-broker"));
 }
 
-TEST(Replay, ThreadsDoNotChangeTheReport) {
-  TestNetwork network;
-  Lie lie;
-  lie.plan = [](Plan& plan) { plan.omit = {"query"}; };
-  Tell(network, lie);
-  const TemporaryFolder folder;
-  network.Export(folder.path());
+void ExpectSameByAnyThreads(const std::string& folder, size_t kept_findings) {
   std::vector<std::string> reports;
   for (const int threads : {1, 2, 4}) {
-    ReplayOptions options = OptionsFor(folder.path());
+    ReplayOptions options = OptionsFor(folder);
     options.threads = threads;
+    options.kept_findings = kept_findings;
     auto report = Replay(options);
     ASSERT_TRUE(report.ok());
     report->elapsed_s = 0;
@@ -800,6 +797,36 @@ TEST(Replay, ThreadsDoNotChangeTheReport) {
   }
   EXPECT_EQ(reports[0], reports[1]);
   EXPECT_EQ(reports[0], reports[2]);
+}
+
+TEST(Replay, ThreadsDoNotChangeTheReport) {
+  TestNetwork network;
+  Lie lie;
+  lie.plan = [](Plan& plan) { plan.omit = {"query"}; };
+  Tell(network, lie);
+  const TemporaryFolder folder;
+  network.Export(folder.path());
+  ExpectSameByAnyThreads(folder.path(), 1000);
+}
+
+// Logs of several pieces each, with more findings than are kept.
+TEST(Replay, ThreadsDoNotChangeALongReport) {
+  TestNetwork network;
+  std::vector<Plan> plans(7);
+  plans[1].omit = {"query"};
+  plans[2].omit = {"decision"};
+  plans[3].provider = kChiyoda;
+  plans[4].review = true;
+  plans[5].provision = [](v1::Statement& s) { s.mutable_provision()->add_items("residence"); };
+  plans[6].outcome = v1::NOT_HELD;
+  plans[6].omit = {"receipt"};
+  for (int i = 0; i < 3'000; ++i) network.Ask(plans[static_cast<size_t>(i) % plans.size()]);
+  const TemporaryFolder folder;
+  network.Export(folder.path());
+  ExpectSameByAnyThreads(folder.path(), 50);
+  const Report report = ReplayOf(folder.path());
+  EXPECT_GT(report.totals.at("permit-without-query"), 400u);
+  EXPECT_GT(report.totals.at("provision-beyond-items"), 400u);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <set>
+#include <thread>
 
 #include "absl/strings/match.h"
 #include "common/evidence/log_reader.h"
@@ -495,6 +496,12 @@ TEST(RunInOrder, BoundedAndInOrder) {
     EXPECT_EQ(next, 1000u);
   }
   RunInOrder(0, 2, 1, nullptr, nullptr);
+}
+
+TEST(RunInOrder, OneThreadIsTheCallers) {
+  const std::thread::id caller = std::this_thread::get_id();
+  const auto is_caller = [&](uint64_t, size_t) { EXPECT_EQ(std::this_thread::get_id(), caller); };
+  RunInOrder(10, 1, 3, is_caller, is_caller);
 }
 
 }  // namespace
