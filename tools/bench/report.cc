@@ -55,6 +55,8 @@ constexpr Row kRows[] = {
     {"whole replay, exchanges a second", "replay_exchanges_per_s", "", Row::Target::kNone, 0},
     {"  on two cores, ratio to one", "replay_exchanges_per_s_two_cores", "replay_two_cores",
      Row::Target::kAtLeast, 1.8},
+    {"  floor: two cores that only hash, to one", "floor_hash_two_cores",
+     "replay_two_cores_of_floor", Row::Target::kNone, 0},
     {"memory of a replay, MB", "replay_rss_mb", nullptr, Row::Target::kAtMost, 500},
     {"  its records", "replay_entries", "", Row::Target::kNone, 0},
     {"index: records a second", "index_records_per_s", "", Row::Target::kNone, 0},
@@ -63,7 +65,8 @@ constexpr Row kRows[] = {
 };
 
 std::string Number(double value) {
-  return std::abs(value) >= 1000 ? absl::StrFormat("%.0f", value) : absl::StrFormat("%.1f", value);
+  const int decimals = std::abs(value) >= 1000 ? 0 : std::abs(value) >= 10 ? 1 : 2;
+  return absl::StrFormat("%.*f", decimals, value);
 }
 
 std::string TargetOf(const Row& row, double value) {
