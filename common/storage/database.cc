@@ -186,8 +186,6 @@ class DatabaseImpl final : public Database, private Buffered {
   }
   Random& random() const { return *random_; }
   int current_period() const { return period_keys_->current(); }
-  // By RocksDB's own id.
-  rocksdb::ColumnFamilyHandle* HandleOf(uint32_t id) const;
 
   absl::Status Commit(Batch&& batch) override { return Write(std::move(batch), true); }
   absl::Status CommitUnsynced(Batch&& batch) override { return Write(std::move(batch), false); }
@@ -305,39 +303,6 @@ void Batch::Delete(int family, absl::string_view key) {
   NAKADACHI_CHECK(impl_->writes.Delete(kept.handle, ToSlice(key)).ok());
 }
 
-namespace {
-
-// Repeats the changes of one batch in another.
-class Repeat final : public rocksdb::WriteBatch::Handler {
- public:
-  Repeat(const DatabaseImpl& database, rocksdb::WriteBatch& to) : database_(database), to_(to) {}
-  rocksdb::Status PutCF(uint32_t id, const rocksdb::Slice& key,
-                        const rocksdb::Slice& value) override {
-    return to_.Put(database_.HandleOf(id), key, value);
-  }
-  rocksdb::Status DeleteCF(uint32_t id, const rocksdb::Slice& key) override {
-    return to_.Delete(database_.HandleOf(id), key);
-  }
-
- private:
-  const DatabaseImpl& database_;
-  rocksdb::WriteBatch& to_;
-};
-
-}  // namespace
-
-void Batch::Append(Batch&& other) {
-  if (impl_ == nullptr || other.impl_ == nullptr) return;
-  NAKADACHI_CHECK(impl_->database == other.impl_->database);
-  if (impl_->writes.Count() == 0) {
-    std::swap(impl_, other.impl_);
-    return;
-  }
-  Repeat repeat(*impl_->database, impl_->writes);
-  NAKADACHI_CHECK(other.impl_->writes.Iterate(&repeat).ok());
-  other.impl_->writes.Clear();
-}
-
 size_t Batch::bytes() const {
   if (impl_ == nullptr || impl_->writes.Count() == 0) return 0;
   return impl_->writes.GetDataSize();
@@ -450,13 +415,6 @@ absl::StatusOr<bool> DatabaseImpl::IsEmpty() const {
     NAKADACHI_RETURN_IF_ERROR(FromRocks(it->status()));
   }
   return true;
-}
-
-rocksdb::ColumnFamilyHandle* DatabaseImpl::HandleOf(uint32_t id) const {
-  const auto at = std::find_if(families_.begin(), families_.end(),
-                               [id](const Family& f) { return f.handle->GetID() == id; });
-  NAKADACHI_CHECK(at != families_.end());
-  return at->handle;
 }
 
 absl::Status DatabaseImpl::Write(Batch&& batch, bool sync) {

@@ -86,8 +86,6 @@ class Batch {
   Batch& operator=(Batch&&) noexcept;
   void Put(int family, absl::string_view key, absl::string_view value, Keep keep = Keep::kPeriod);
   void Delete(int family, absl::string_view key);
-  // Moves the changes of `other` (of the same database) behind these.
-  void Append(Batch&& other);
   size_t bytes() const;
 
  private:

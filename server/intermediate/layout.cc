@@ -20,11 +20,16 @@ const std::vector<storage::ColumnFamily>& Families() {
   using storage::Form;
   // In the order of the enum.
   static const auto* const families = new std::vector<storage::ColumnFamily>{
-      {"meta", Form::kSealed},       {"commitments", Form::kPlain},
-      {"statements", Form::kPeriod}, {"tiles", Form::kPlain},
-      {"codes", Form::kSealed},      {"replica", Form::kSealed, Expect::kAbsent},
-      {"provisions", Form::kPeriod}, {"reviews", Form::kPeriod},
-      {"exchanges", Form::kPeriod},  {"outbox", Form::kSealed},
+      {"meta", Form::kSealed},
+      {"commitments", Form::kPlain},
+      {"statements", Form::kPeriod},
+      {"tiles", Form::kPlain},
+      {"codes", Form::kSealed},
+      {"replica", Form::kSealed, Expect::kAbsent},
+      {"provisions", Form::kPeriod, Expect::kAbsent},
+      {"reviews", Form::kPeriod},
+      {"exchanges", Form::kPeriod, Expect::kAbsent},
+      {"outbox", Form::kSealed},
       {"accesses", Form::kPeriod},
   };
   return *families;

@@ -37,7 +37,7 @@ std::vector<storage::ColumnFamily> Families() {
       {"commitments", Form::kPlain},
       {"statements", Form::kPeriod},
       {"tiles", Form::kPlain},
-      {"decisions", Form::kSealed},
+      {"decisions", Form::kSealed, storage::Expect::kAbsent},
       {"presentations", Form::kSealed},
       {"permits", Form::kPeriod},
       {"open", Form::kPeriod},

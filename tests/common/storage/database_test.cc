@@ -102,24 +102,6 @@ TEST_F(DatabaseTest, FindsKeysOfAFamilyThatExpectsNone) {
   }
 }
 
-TEST_F(DatabaseTest, AppendsBatchesBehindOneAnother) {
-  const auto database = MustOpen();
-  Batch first(*database);
-  first.Put(kRecords, "a", "1");
-  first.Put(kHashes, "h", "1");
-  Batch second(*database);
-  second.Delete(kHashes, "h");
-  second.Put(kRecords, "a", "2");
-  Batch empty(*database);
-  empty.Append(std::move(first));
-  empty.Append(std::move(second));
-  empty.Append(Batch(*database));
-  empty.Append(Batch());
-  ASSERT_TRUE(database->Commit(std::move(empty)).ok());
-  EXPECT_EQ(database->Get(kRecords, "a")->value(), "2");
-  EXPECT_FALSE(database->Get(kHashes, "h")->has_value());
-}
-
 TEST_F(DatabaseTest, BatchOfNoDatabaseStaysEmpty) {
   const auto database = MustOpen();
   Batch batch;
