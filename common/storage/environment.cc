@@ -59,6 +59,7 @@ RocksEnvironment::RocksEnvironment(size_t memory_budget_bytes)
   write_buffers_ = std::make_shared<rocksdb::WriteBufferManager>(buffer_limit_, cache_);
   rate_limiter_.reset(rocksdb::NewGenericRateLimiter(kBackgroundBytesPerSecond));
   table_factory_ = MakeTableFactory(cache_);
+  no_prefix_.reset(rocksdb::NewFixedPrefixTransform(0));
   rocksdb::Env* const threads = rocksdb::Env::Default();
   threads->SetBackgroundThreads(1, rocksdb::Env::HIGH);  // flushes
   threads->SetBackgroundThreads(1, rocksdb::Env::LOW);   // compactions
@@ -105,8 +106,7 @@ rocksdb::ColumnFamilyOptions RocksEnvironment::FamilyOptions(Expect expect) cons
   options.max_bytes_for_level_base = 256 * kMiB;
   options.level_compaction_dynamic_level_bytes = true;
   // Where a batch is in the order of keys, each is looked for from where the one before was put.
-  // The prefix, which all keys share, is empty.
-  options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(0));
+  options.memtable_insert_with_hint_prefix_extractor = no_prefix_;
   if (expect == Expect::kAbsent) {
     options.memtable_whole_key_filtering = true;
     options.memtable_prefix_bloom_size_ratio = kFilterBytes / options.write_buffer_size;

@@ -45,6 +45,7 @@ class RocksEnvironment final : public Environment {
   std::shared_ptr<rocksdb::WriteBufferManager> write_buffers_;
   std::shared_ptr<rocksdb::RateLimiter> rate_limiter_;
   std::shared_ptr<rocksdb::TableFactory> table_factory_;
+  std::shared_ptr<const rocksdb::SliceTransform> no_prefix_;  // all keys share the empty one
 };
 
 }  // namespace nakadachi::storage
