@@ -69,7 +69,8 @@ struct Scenario {
 };
 
 // INVALID_ARGUMENT with the line; rules "step" (no form fits; the message shows the forms that
-// begin alike), those of local-government codes, "quote", "order" (a setting after the first step), "utf-8".
+// begin alike), those of local-government codes, "quote", "order" (a setting after the first step),
+// "utf-8".
 absl::StatusOr<Scenario> ParseScenario(absl::string_view text);
 
 // The forms of all steps, for a help text.
