@@ -81,7 +81,9 @@ rocksdb::DBOptions RocksEnvironment::DatabaseOptions(rocksdb::Env* env) const {
   options.max_total_wal_size = 64 * kMiB;
   options.max_background_jobs = 2;
   options.max_file_opening_threads = 1;
+  // Open tables are looked up in shards, by default 64, each of which would hold a single file.
   options.max_open_files = 64;
+  options.table_cache_numshardbits = 0;
   options.avoid_unnecessary_blocking_io = true;
 
   options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
