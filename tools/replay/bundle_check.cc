@@ -86,6 +86,7 @@ void BundleCheck::CheckBodies(const Author& author) {
   foreign_statements_.clear();
   const std::vector<evidence::Body>& bodies = statements_.bodies();
   const size_t count = std::min<size_t>(entries_.size(), width_);
+  run_.reserve(width_);
   for (size_t i = 0; i < count; ++i) {
     Entry entry;
     entry.index = first() + i;
@@ -99,6 +100,12 @@ void BundleCheck::CheckBodies(const Author& author) {
         foreign_statements_.push_back(entry.index);
       }
     }
+    run_.push_back(entry);
+  }
+  for (size_t i = count; has_tile_ && i < width_; ++i) {
+    Entry entry;
+    entry.index = first() + i;
+    entry.leaf = tile_.view(i);
     run_.push_back(entry);
   }
 }

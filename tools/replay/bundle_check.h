@@ -45,6 +45,7 @@ class BundleCheck {
   const absl::Status& tile_status() const { return tile_status_; }
   const absl::Status& statements_status() const { return statements_status_; }
 
+  // Those whose commitment cannot be read by their leaves, where the tile tells them.
   const std::vector<Entry>& run() const { return run_; }
   const std::vector<uint64_t>& changed_bodies() const { return changed_bodies_; }
   const std::vector<uint64_t>& foreign_statements() const { return foreign_statements_; }

@@ -140,17 +140,26 @@ uint64_t CheckpointJudge::ProvenSize(const Roots& roots) const {
   return proven;
 }
 
+StructureFinding CheckpointJudge::Unsigned(const Note& note) const {
+  if (note.by_invalid_key) {
+    return Finding(StructureKind::kRevokedKey, note,
+                   "The key that signed the checkpoint was not valid at its time.");
+  }
+  if (may_lack_keys_) {
+    return Finding(StructureKind::kUnprovenKey, note,
+                   "No known key has signed the checkpoint; a statement that is not there may name "
+                   "the key.");
+  }
+  return Finding(StructureKind::kForeignKey, note,
+                 "No key that is proven to be the author's has signed the checkpoint.");
+}
+
 void CheckpointJudge::Report(const Roots& roots, bool newest_holds,
                              std::vector<StructureFinding>* findings) const {
   for (const Note& note : notes_) {
     if (note.checkpoint().origin != ledger::Origin(author_)) continue;
     if (!note.is_signed) {
-      findings->push_back(
-          note.by_invalid_key
-              ? Finding(StructureKind::kRevokedKey, note,
-                        "The key that signed the checkpoint was not valid at its time.")
-              : Finding(StructureKind::kForeignKey, note,
-                        "No key that is proven to be the author's has signed the checkpoint."));
+      findings->push_back(Unsigned(note));
       continue;
     }
     const uint64_t size = note.checkpoint().size;

@@ -35,6 +35,9 @@ class CheckpointJudge {
   void JudgeBroker(const Directory& directory, const Ed25519PublicKey& trust_anchor,
                    const Changes& changes, const Roots& roots);
 
+  // A statement that names a key may be missing from the evidence.
+  void MayLackKeys() { may_lack_keys_ = true; }
+
   bool newest_signed() const { return notes_[0].is_signed; }
   std::string verifier_key() const;  // of the newest
   // The largest size at which a signed checkpoint has the recomputed root.
@@ -52,12 +55,14 @@ class CheckpointJudge {
     const ledger::Checkpoint& checkpoint() const { return parsed.checkpoint; }
   };
   StructureFinding Finding(StructureKind kind, const Note& note, std::string reason) const;
+  StructureFinding Unsigned(const Note& note) const;
   void Judge(Note& note, const Directory& directory, bool known_keys_too) const;
   void ReportPairs(bool newest_holds, std::vector<StructureFinding>* findings) const;
 
   const evidence::LogReader& reader_;
   const Author author_;
   std::vector<Note> notes_;
+  bool may_lack_keys_ = false;
 };
 
 }  // namespace nakadachi::replay

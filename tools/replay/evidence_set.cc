@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "common/base/status.h"
@@ -15,13 +16,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The manifest's logs, and those that lie there without being named.
-std::vector<Author> LogsOf(const std::string& folder) {
+// The manifest's logs, and those that lie there without being named. Those of which nothing lies
+// there are missing.
+std::vector<Author> LogsOf(const std::string& folder, std::set<std::string>* missing) {
   std::map<std::string, Author> logs;
-  if (const auto manifest = evidence::ReadManifest(folder); manifest.ok()) {
-    for (const Author& author : manifest->logs) logs.emplace(author.ToString(), author);
-  }
   std::error_code error;
+  if (const auto manifest = evidence::ReadManifest(folder); manifest.ok()) {
+    for (const Author& author : manifest->logs) {
+      if (fs::exists(evidence::LogFolder(folder, author), error)) {
+        logs.emplace(author.ToString(), author);
+      } else {
+        missing->insert(author.ToString());
+      }
+    }
+  }
   for (const auto& entry : fs::directory_iterator(folder, error)) {
     const auto author = Author::Parse(entry.path().filename().string());
     if (!author.ok() || !fs::exists(entry.path() / evidence::kCheckpointName, error)) continue;
@@ -71,8 +79,9 @@ const LogSource* EvidenceSet::Find(const std::string& log) const {
 
 absl::StatusOr<EvidenceSet> OpenEvidence(const std::vector<std::string>& folders) {
   EvidenceSet evidence;
+  std::set<std::string> missing;
   for (const std::string& folder : folders) {
-    const std::vector<Author> authors = LogsOf(folder);
+    const std::vector<Author> authors = LogsOf(folder, &missing);
     if (authors.empty()) {
       return FieldError(absl::StatusCode::kNotFound, folder, "no-export", "holds no log");
     }
@@ -96,7 +105,11 @@ absl::StatusOr<EvidenceSet> OpenEvidence(const std::vector<std::string>& folders
     return FieldError(absl::StatusCode::kNotFound, "export", "no-broker",
                       "the broker's log, which says who is who, is not there");
   }
-  for (const LogSource& source : evidence.logs) evidence.entries += SizeOf(source);
+  for (const LogSource& source : evidence.logs) {
+    evidence.entries += SizeOf(source);
+    missing.erase(source.author.ToString());
+  }
+  evidence.missing.assign(missing.begin(), missing.end());
   return evidence;
 }
 

@@ -27,6 +27,8 @@ struct LogSource {
 struct EvidenceSet {
   std::vector<LogSource> logs;  // the broker's first, then by code
   uint64_t entries = 0;         // as the checkpoints say
+  // Named by an export's own list of logs, and nowhere among the exports.
+  std::vector<std::string> missing;
 
   // Null where it is not there.
   const LogSource* Find(const std::string& log) const;

@@ -81,7 +81,8 @@ struct AnswerFact {
 // A statement that another log must hold.
 struct Reference {
   enum class Kind : uint8_t { kQueryOfPermit, kQueryOfRefusal, kPermit, kProvision };
-  Hash wanted;
+  Hash wanted;          // its leaf hash: of an entry that cannot be read, a tile may tell that much
+  Hash exchange;        // the permit's commitment; of a refusal that of the query
   PermitNumber number;  // kPermit
   uint64_t index;       // of the statement that names it
   int64_t time_ms;
@@ -96,7 +97,13 @@ struct Reference {
 
 // An entry without a body: it may be what a reference wants.
 struct Stub {
-  Hash commitment;
+  Hash leaf;
+  uint32_t log;
+};
+
+// An exchange that a log does not show enough to be judged.
+struct Unjudged {
+  Hash exchange;
   uint32_t log;
 };
 

@@ -52,17 +52,49 @@ void History::AddBroken(uint64_t index, int64_t time_ms, const std::string& reas
   findings_->Add("directory-broken", InBroker(index, time_ms, reason));
 }
 
+void History::TakeUnseen(uint64_t first, uint64_t end) {
+  if (unseen_ == 0) unseen_from_ = first;
+  unseen_ += end - first;
+}
+
+// As if what is lacking had no number.
+void History::CheckNumber(uint64_t index, v1::Statement* statement) {
+  const uint64_t next = directory_.sequence() + 1;
+  const uint64_t expected = next + lacking_;
+  const uint64_t number = statement->directory().sequence();
+  if (number > expected && number - expected <= unseen_) {
+    if (lacking_ == 0) {
+      lacks_number_ = expected;
+      lacks_from_ = unseen_from_;
+    }
+    lacking_ += number - expected;
+  } else if (number != expected) {
+    AddBroken(index, statement->time_ms(),
+              absl::StrCat("The Directory statement has number ", number, " where ", expected,
+                           " is next."));
+  }
+  unseen_ = 0;
+  statement->mutable_directory()->set_sequence(next);
+}
+
+bool History::RestsOnUnseen(uint64_t index, std::optional<uint64_t> directory_size,
+                            uint64_t list_version) const {
+  const uint64_t most = indices_.size() + lacking_ + unseen_;
+  if (directory_size.value_or(0) > most || list_version > most) return false;
+  if (index > lacks_from_ && directory_size.value_or(most) >= lacks_number_) return true;
+  if (unseen_ == 0 || index < unseen_from_) return false;
+  return directory_size.value_or(0) > SizeBefore(index) || list_version > in_order_.size();
+}
+
 void History::Take(uint64_t index, v1::Statement statement) {
   indices_.push_back(index);
-  const uint64_t expected = directory_.sequence() + 1;
-  if (statement.directory().sequence() != expected) {
-    AddBroken(index, statement.time_ms(),
-              absl::StrCat("The Directory statement has number ", statement.directory().sequence(),
-                           " where ", expected, " is next."));
-    statement.mutable_directory()->set_sequence(expected);
-  }
+  CheckNumber(index, &statement);
   MendTimes(index, &statement);
   const absl::Status applied = directory_.Apply(statement);
+  if (!applied.ok() && lacking_ > 0) {
+    ++lacking_;
+    return;
+  }
   if (!applied.ok()) {
     const FieldRule cause = GetFieldRule(applied);
     AddBroken(index, statement.time_ms(),

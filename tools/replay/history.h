@@ -2,6 +2,7 @@
 //
 // Unlike a member, an inspector goes on after a statement that breaks a rule: what can be made of
 // it is taken, with the date it could at best have, so that what follows is still judged.
+// Statements that the evidence lacks are no broken rule: their numbers show where they would be.
 #ifndef NAKADACHI_TOOLS_REPLAY_HISTORY_H_
 #define NAKADACHI_TOOLS_REPLAY_HISTORY_H_
 
@@ -27,6 +28,17 @@ class History {
 
   // The next Directory statement of the broker's log.
   void Take(uint64_t index, v1::Statement statement);
+  // Entries [first, end) of the broker's log, in its order, that may be Directory statements and
+  // cannot be seen. (Those erased or out of an inspector's scope never are.)
+  void TakeUnseen(uint64_t first, uint64_t end);
+
+  // Whether a statement that the evidence lacks may be one of the directory.
+  bool MayLack() const { return lacks_from_ != UINT64_MAX || unseen_ > 0; }
+  // Whether a decision at that index of the broker's log rests on a Directory statement that the
+  // evidence lacks, by what it says itself: the directory's size (a permit), and the version of the
+  // list.
+  bool RestsOnUnseen(uint64_t index, std::optional<uint64_t> directory_size,
+                     uint64_t list_version) const;
 
   // For keys and members, whole as of the last statement.
   const Directory& directory() const { return directory_; }
@@ -60,6 +72,7 @@ class History {
   void MendTimes(uint64_t index, v1::Statement* statement);
   void AddEvents(uint64_t index, int64_t time_ms, const v1::Directory& change);
   void AddBroken(uint64_t index, int64_t time_ms, const std::string& reason);
+  void CheckNumber(uint64_t index, v1::Statement* statement);
 
   Directory directory_;
   Findings* const findings_;
@@ -69,6 +82,15 @@ class History {
   std::vector<ListReport> lists_;  // as they say
   std::vector<KeyEvent> events_;
   std::vector<std::shared_ptr<const PublishedList>> in_order_;  // as they were taken
+
+  // Unseen entries since the last statement taken, and the first of them.
+  uint64_t unseen_ = 0;
+  uint64_t unseen_from_ = UINT64_MAX;
+  // Statements that the numbers of later ones show to be lacking, or that rest on such: how many,
+  // the first one's number, and from which index of the log on.
+  uint64_t lacking_ = 0;
+  uint64_t lacks_number_ = 0;
+  uint64_t lacks_from_ = UINT64_MAX;
 };
 
 }  // namespace nakadachi::replay

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/ids.h"
+#include "common/merkle/merkle.h"
 #include "tools/replay/grouped.h"
 #include "tools/replay/joins.h"
 #include "tools/replay/rules.h"
@@ -62,10 +63,17 @@ struct Answers {
 class AnswerJoin {
  public:
   AnswerJoin(const Scene& scene, Tally* tally)
-      : scene_(scene), tally_(*tally), references_(scene.stores->references.get()) {}
+      : scene_(scene),
+        tally_(*tally),
+        references_(scene.stores->references.get()),
+        unjudged_(scene) {}
 
   void Join(const std::vector<const DecisionFact*>& permits, const Answers& answers);
-  absl::Status Flush() { return references_.Flush(); }
+  absl::Status Flush() {
+    absl::Status status = references_.Flush();
+    status.Update(unjudged_.Flush());
+    return status;
+  }
 
  private:
   void WithoutPermit(const Answers& answers);
@@ -102,6 +110,7 @@ class AnswerJoin {
   const Scene& scene_;
   Tally& tally_;
   Parts<Reference>::Writer references_;
+  UnjudgedWriter unjudged_;
   bool found_ = false;  // something about the exchange at hand
 };
 
@@ -125,9 +134,10 @@ void AnswerJoin::Join(const std::vector<const DecisionFact*>& permits, const Ans
 
 void AnswerJoin::Want(Reference::Kind kind, const Hash& wanted, uint32_t wanted_log,
                       const AnswerFact& from, const AnswerFact* other) {
-  found_ |= scene_.Reaches(wanted_log, from.time_ms);
+  found_ |= scene_.Shows(wanted_log, from.time_ms);
   Reference reference{};
-  reference.wanted = wanted;
+  reference.wanted = merkle::LeafHash(AsView(wanted));
+  reference.exchange = from.permit;
   reference.number = from.number;
   reference.index = from.index;
   reference.time_ms = from.time_ms;
@@ -140,7 +150,7 @@ void AnswerJoin::Want(Reference::Kind kind, const Hash& wanted, uint32_t wanted_
     reference.other_index = other->index;
     reference.other_log = other->log;
   }
-  references_.Add(scene_.parting.PartOf(AsView(wanted)), reference);
+  references_.Add(scene_.parting.PartOf(AsView(reference.wanted)), reference);
 }
 
 void AnswerJoin::WithoutPermit(const Answers& answers) {
@@ -272,6 +282,8 @@ void AnswerJoin::CheckRefusal(const DecisionFact& permit, const AnswerFact& prov
       // The provider's clock may be ahead, within the tolerance.
       AnswerFact ahead = provision;
       ahead.time_ms += scene_.tolerance_ms;
+      // It may be one that is lacking.
+      if (scene_.history->MayLack()) return unjudged_.Add(permit.commitment, kBroker);
       if (!ForbiddenWhenAnswered(permit, provision, 0).has_value() &&
           !ForbiddenWhenAnswered(permit, ahead, 0).has_value()) {
         unfounded("It was refused for a newer list, but none in force then forbids it.");
@@ -385,14 +397,16 @@ void AnswerJoin::Conclude(const DecisionFact& permit, const Answers& answers) {
   }
   if (answers.finals.empty() && answers.receipts.empty()) return ConcludeUnanswered(permit);
   if (!answers.finals.empty()) return ConcludeUnreceipted(permit, *answers.finals.front());
-  ++tally_.figures.not_judged;  // a receipt alone; the reference says more
+  // A receipt alone. Where it verified one, the reference to the provision says more.
+  const bool verified = std::any_of(answers.receipts.begin(), answers.receipts.end(),
+                                    [](const AnswerFact* receipt) { return receipt->verified; });
+  if (!verified) unjudged_.Add(permit.commitment, permit.provider);
 }
 
 void AnswerJoin::ConcludeUnanswered(const DecisionFact& permit) {
   const LogState& provider = scene_.Log(permit.provider);
   if (!provider.exported || provider.has_stubs) {
-    ++tally_.figures.not_judged;
-    return;
+    return unjudged_.Add(permit.commitment, permit.provider);
   }
   if (!scene_.Reaches(permit.provider, permit.valid_until_ms)) {
     ++tally_.figures.open;
@@ -406,8 +420,7 @@ void AnswerJoin::ConcludeUnanswered(const DecisionFact& permit) {
 void AnswerJoin::ConcludeUnreceipted(const DecisionFact& permit, const AnswerFact& provision) {
   const LogState& requester = scene_.Log(permit.requester);
   if (!requester.exported || requester.has_stubs) {
-    ++tally_.figures.not_judged;
-    return;
+    return unjudged_.Add(permit.commitment, permit.requester);
   }
   if (!scene_.Reaches(permit.requester, permit.valid_until_ms + scene_.tolerance_ms)) {
     ++tally_.figures.open;

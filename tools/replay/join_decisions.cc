@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "common/merkle/merkle.h"
 #include "tools/replay/grouped.h"
 #include "tools/replay/joins.h"
 #include "tools/replay/rules.h"
@@ -17,6 +18,10 @@ absl::string_view AsView(const PermitNumber& number) {
 }
 
 Place PlaceOf(const QueryFact& query) { return {query.index, query.log}; }
+// As Reference::exchange.
+const Hash& ExchangeOf(const DecisionFact& decision) {
+  return decision.permit ? decision.commitment : decision.query;
+}
 Place PlaceOf(const DecisionFact& decision) { return {decision.index, kBroker}; }
 
 // Whether a refusal is about the query itself; the others are about how it was presented, and say
@@ -49,6 +54,7 @@ class DecisionJoin {
         tally_(*tally),
         permits_(scene.stores->permits.get()),
         references_(scene.stores->references.get()),
+        unjudged_(scene),
         numbers_(scene.stores->numbers.get()) {}
 
   void Join(const std::vector<const QueryFact*>& queries,
@@ -56,6 +62,7 @@ class DecisionJoin {
   absl::Status Flush() {
     absl::Status status = permits_.Flush();
     status.Update(references_.Flush());
+    status.Update(unjudged_.Flush());
     status.Update(numbers_.Flush());
     return status;
   }
@@ -72,6 +79,7 @@ class DecisionJoin {
 
   // Against the lists and the directory.
   void Redecide(const DecisionFact& decision, const QueryFact* query);
+  bool RestsOnUnseen(const DecisionFact& decision) const;
   void RedecidePermit(const DecisionFact& permit);
   void RedecideByList(const DecisionFact& refusal);
   bool CheckVersion(const DecisionFact& decision);
@@ -93,6 +101,7 @@ class DecisionJoin {
   Tally& tally_;
   Parts<DecisionFact>::Writer permits_;
   Parts<Reference>::Writer references_;
+  UnjudgedWriter unjudged_;
   Parts<NumberFact>::Writer numbers_;
   bool found_ = false;  // something about the query at hand
 };
@@ -145,8 +154,7 @@ void DecisionJoin::CheckUndecided(const QueryFact& query) {
     return;
   }
   if (scene_.Log(kBroker).has_stubs) {
-    ++tally_.figures.not_judged;
-    return;
+    return unjudged_.Add(query.commitment, kBroker);
   }
   ++tally_.figures.undecided;
   scene_.Add("query-undecided", PlaceOf(query), query.time_ms,
@@ -218,9 +226,10 @@ void DecisionJoin::CheckTimes(const DecisionFact& decision, const QueryFact& que
 }
 
 void DecisionJoin::Want(const DecisionFact& decision) {
-  found_ |= scene_.Reaches(decision.requester, decision.time_ms);
+  found_ |= scene_.Shows(decision.requester, decision.time_ms);
   Reference reference{};
-  reference.wanted = decision.query;
+  reference.wanted = merkle::LeafHash(nakadachi::AsView(decision.query));
+  reference.exchange = ExchangeOf(decision);
   reference.index = decision.index;
   reference.time_ms = decision.time_ms;
   reference.log = kBroker;
@@ -242,7 +251,14 @@ void DecisionJoin::PassOn(DecisionFact permit, const QueryFact* query) {
                NumberFact{permit.number, permit.index, permit.time_ms});
 }
 
+bool DecisionJoin::RestsOnUnseen(const DecisionFact& decision) const {
+  std::optional<uint64_t> directory_size;
+  if (decision.permit) directory_size = decision.directory_size;
+  return scene_.history->RestsOnUnseen(decision.index, directory_size, decision.list_version);
+}
+
 void DecisionJoin::Redecide(const DecisionFact& decision, const QueryFact* query) {
+  if (RestsOnUnseen(decision)) return unjudged_.Add(ExchangeOf(decision), kBroker);
   if (decision.permit) return RedecidePermit(decision);
   if (IsByList(decision)) return RedecideByList(decision);
   const auto unfounded = [&](std::string reason) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "tools/replay/grouped.h"
@@ -19,7 +20,7 @@ bool MayBeThere(const Scene& scene, const Reference& reference,
   const bool hidden = std::any_of(stubs.begin(), stubs.end(), [&](const Stub* stub) {
     return stub->log == reference.wanted_log;
   });
-  return hidden || !scene.Reaches(reference.wanted_log, reference.time_ms);
+  return hidden || !scene.Shows(reference.wanted_log, reference.time_ms);
 }
 
 void ReportMissing(const Scene& scene, const Reference& reference) {
@@ -71,19 +72,21 @@ void ReportDoubles(const Scene& scene, std::vector<const NumberFact*> permits) {
 }  // namespace
 
 absl::Status JoinReferences(const Scene& scene, size_t part, Tally* tally) {
+  (void)tally;
   const auto references = scene.stores->references->Read(part);
   if (!references.ok()) return references.status();
   if (references->empty()) return absl::OkStatus();
   const auto stubs = scene.stores->stubs->Read(part);
   if (!stubs.ok()) return stubs.status();
   Grouped<Reference, Hash> by_wanted(*references, &Reference::wanted);
-  Grouped<Stub, Hash> by_stub(*stubs, &Stub::commitment);
+  Grouped<Stub, Hash> by_stub(*stubs, &Stub::leaf);
   Parts<Reference>::Writer unknown(scene.stores->unknown_permits.get());
+  UnjudgedWriter unjudged(scene);
   while (const Hash* key = Lesser(by_wanted.next(), by_stub.next())) {
     const std::vector<const Stub*>& hidden = by_stub.Take(*key);
     for (const Reference* reference : by_wanted.Take(*key)) {
       if (MayBeThere(scene, *reference, hidden)) {
-        ++tally->figures.not_judged;
+        unjudged.Add(reference->exchange, reference->wanted_log);
       } else if (reference->kind == Reference::Kind::kPermit) {
         unknown.Add(scene.parting.PartOf(AsView(reference->number)), *reference);
       } else {
@@ -91,7 +94,9 @@ absl::Status JoinReferences(const Scene& scene, size_t part, Tally* tally) {
       }
     }
   }
-  return unknown.Flush();
+  absl::Status status = unknown.Flush();
+  status.Update(unjudged.Flush());
+  return status;
 }
 
 absl::Status JoinNumbers(const Scene& scene, size_t part, Tally* tally) {
@@ -108,6 +113,23 @@ absl::Status JoinNumbers(const Scene& scene, size_t part, Tally* tally) {
     for (const Reference* reference : by_reference.Take(*key)) {
       ReportPermit(scene, *reference, permits);
     }
+  }
+  return absl::OkStatus();
+}
+
+// Each exchange once, and once a log.
+absl::Status JoinUnjudged(const Scene& scene, size_t part, Tally* tally) {
+  auto unjudged = scene.stores->unjudged->Read(part);
+  if (!unjudged.ok()) return unjudged.status();
+  const auto key = [](const Unjudged& one) { return std::tie(one.exchange, one.log); };
+  std::sort(unjudged->begin(), unjudged->end(),
+            [&](const Unjudged& a, const Unjudged& b) { return key(a) < key(b); });
+  const Unjudged* before = nullptr;
+  for (const Unjudged& one : *unjudged) {
+    if (before != nullptr && key(*before) == key(one)) continue;
+    if (before == nullptr || before->exchange != one.exchange) ++tally->figures.not_judged;
+    ++tally->not_judged_by_log[one.log];
+    before = &one;
   }
   return absl::OkStatus();
 }

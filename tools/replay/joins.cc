@@ -25,6 +25,7 @@ absl::StatusOr<Stores> Stores::Create(const std::string& folder, size_t parts) {
   create(&stores.stubs);
   create(&stores.numbers);
   create(&stores.unknown_permits);
+  create(&stores.unjudged);
   if (!status.ok()) return status;
   return stores;
 }
@@ -37,6 +38,13 @@ const LogState& Scene::Log(uint32_t number) const {
 bool Scene::Reaches(uint32_t log, int64_t time_ms) const {
   const LogState& state = Log(log);
   return state.exported && state.checkpoint_ms >= time_ms + edge_ms;
+}
+
+bool Scene::Shows(uint32_t log, int64_t time_ms) const {
+  const LogState& state = Log(log);
+  // Its clock may be ahead of that of whoever names what it recorded.
+  return Reaches(log, time_ms) &&
+         (state.seen_until_ms == INT64_MAX || state.seen_until_ms >= time_ms + tolerance_ms);
 }
 
 EntryRef Scene::RefOf(Place place) const {

@@ -30,10 +30,11 @@ struct Stores {
   std::unique_ptr<Parts<DecisionFact>> decisions;  // by query
   std::unique_ptr<Parts<DecisionFact>> permits;    // by commitment, with what is known of the query
   std::unique_ptr<Parts<AnswerFact>> answers;      // by permit
-  std::unique_ptr<Parts<Reference>> references;    // by what is wanted
-  std::unique_ptr<Parts<Stub>> stubs;              // by commitment
+  std::unique_ptr<Parts<Reference>> references;    // by the leaf hash of what is wanted
+  std::unique_ptr<Parts<Stub>> stubs;              // by leaf hash
   std::unique_ptr<Parts<NumberFact>> numbers;      // by permit number
   std::unique_ptr<Parts<Reference>> unknown_permits;  // by permit number
+  std::unique_ptr<Parts<Unjudged>> unjudged;          // by exchange
 
   static absl::StatusOr<Stores> Create(const std::string& folder, size_t parts);
 };
@@ -42,7 +43,8 @@ struct Stores {
 struct LogState {
   bool exported = false;
   int64_t checkpoint_ms = 0;
-  bool has_stubs = false;  // some of its bodies are not there
+  bool has_stubs = false;             // some of its bodies or entries are not there
+  int64_t seen_until_ms = INT64_MAX;  // all that it recorded by then was seen; see Scan::Held
 };
 
 // Everything the joins share. All pointers outlive them.
@@ -60,6 +62,9 @@ struct Scene {
   const LogState& Log(uint32_t number) const;
   // Whether the log's export goes beyond that time: then what was recorded by then is in it.
   bool Reaches(uint32_t log, int64_t time_ms) const;
+  // Whether what was recorded by then was also seen, a body perhaps excepted: what is not among it
+  // was not recorded.
+  bool Shows(uint32_t log, int64_t time_ms) const;
   EntryRef RefOf(Place place) const;
   ExchangeRefs RefsOf(const ExchangePlaces& places) const;
   // Within the network's life as its broker tells it, so that a false clock stretches no timeline.
@@ -73,6 +78,22 @@ absl::Status JoinDecisions(const Scene& scene, size_t part, Tally* tally);
 absl::Status JoinAnswers(const Scene& scene, size_t part, Tally* tally);
 absl::Status JoinReferences(const Scene& scene, size_t part, Tally* tally);
 absl::Status JoinNumbers(const Scene& scene, size_t part, Tally* tally);
+absl::Status JoinUnjudged(const Scene& scene, size_t part, Tally* tally);
+
+// Notes, for JoinUnjudged, that an exchange can not be judged for what a log does not show.
+class UnjudgedWriter {
+ public:
+  explicit UnjudgedWriter(const Scene& scene)
+      : scene_(scene), writer_(scene.stores->unjudged.get()) {}
+  void Add(const Hash& exchange, uint32_t log) {
+    writer_.Add(scene_.parting.PartOf(AsView(exchange)), {exchange, log});
+  }
+  absl::Status Flush() { return writer_.Flush(); }
+
+ private:
+  const Scene& scene_;
+  Parts<Unjudged>::Writer writer_;
+};
 
 }  // namespace nakadachi::replay
 

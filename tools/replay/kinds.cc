@@ -104,6 +104,14 @@ const std::vector<Kind>& Kinds() {
        "失効した鍵による署名",
        "署名した鍵はその機関のものだが、チェックポイントの時刻には失効または有効期間外であった。",
        "誰が使ったかは分からない。盗まれた鍵と、失効を知らないサーバーは区別できない。"},
+      {"unproven-key", kFound, Area::kStructure, "Signed by a key that nothing here proves",
+       "No known key has signed the checkpoint, but statements of the broker's log are not there, "
+       "and one of them may name the key.",
+       "Not that the key is another's: get what is absent and judge again.",
+       "証明できない鍵による署名",
+       "既知の鍵では署名されていない。ただしネットワークの台帳に欠けた文があり、その鍵を定める文で"
+       "あり得る。",
+       "他者の鍵とは限らない。欠けたものを得て、改めて判定すること。"},
       {"foreign-origin", kFound, Area::kStructure, "A checkpoint of another log",
        "The checkpoint is not of the log that it lies with.", kWhoAltered,
        "別の台帳のチェックポイント", "チェックポイントがその台帳のものでない。", kWhoAlteredJa},
@@ -124,12 +132,19 @@ const std::vector<Kind>& Kinds() {
        "台帳の中で文の本体が読めない",
        "記録は木にあるが、エクスポートの際、台帳は本体を読めないと答えた。",
        "理由も、文の内容も分からない。当該機関がデータベースの写しを持つことがある。"},
-      {"log-missing", kNote, Area::kStructure, "A member's log is not in the export",
-       "The directory names a member whose log is not among the evidence; what refers to it was "
-       "not judged.",
-       "Nothing about that member.", "参加機関の台帳が含まれていない",
-       "登録簿にある機関の台帳が証拠に含まれず、これに関わる参照は判定していない。",
+      {"log-missing", kNote, Area::kStructure, "A log is not in the export",
+       "The directory, or the export's own list, names a log that is not among the evidence; what "
+       "refers to it was not judged.",
+       "Nothing about that institution.", "台帳が含まれていない",
+       "登録簿またはエクスポートの目録にある台帳が証拠に含まれず、これに関わる参照は判定していない"
+       "。",
        "その機関については何も言えない。"},
+      {"not-judged", kNote, Area::kStructure, "Exchanges could not be judged",
+       "What one log says rests on entries of this log that are absent, unreadable, erased or out "
+       "of scope.",
+       "Neither that these exchanges are in order nor that they are not.", "判定できない情報連携",
+       "欠落、読取不能、消去または範囲外の記録に依存するため、判定できない情報連携がある。",
+       "正しいとも、誤りがあるとも言えない。"},
 
       // ---- Directory and time
       {"directory-broken", kFound, Area::kDirectory, "The directory does not hold together",

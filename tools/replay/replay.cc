@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -61,6 +62,7 @@ class Replayer {
   using Join = absl::Status (*)(const Scene&, size_t, Tally*);
   absl::Status RunJoin(absl::string_view step, Join join);
   void Finish();
+  void AddNotJudged();
   void AddEvents();
   void Progress(absl::string_view step, uint64_t done, uint64_t all);
 
@@ -100,6 +102,7 @@ absl::StatusOr<Report> Replayer::Run(ReplayTimes* times) {
   NAKADACHI_RETURN_IF_ERROR(RunJoin("answers", JoinAnswers));
   NAKADACHI_RETURN_IF_ERROR(RunJoin("references", JoinReferences));
   NAKADACHI_RETURN_IF_ERROR(RunJoin("permit numbers", JoinNumbers));
+  NAKADACHI_RETURN_IF_ERROR(RunJoin("what was not judged", JoinUnjudged));
   Finish();
   report_.elapsed_s = SecondsSince(start);
   if (times != nullptr) *times = {structure_s, report_.elapsed_s - structure_s};
@@ -142,14 +145,12 @@ absl::Status Replayer::Open() {
 void Replayer::CheckLogs(Scan* scan) {
   for (const LogSource& source : evidence_.logs) CheckOne(source, scan);
   report_.members = history_->Members();
+  std::set<std::string> missing(evidence_.missing.begin(), evidence_.missing.end());
   for (MemberReport& member : report_.members) {
     member.exported = evidence_.Find(member.code) != nullptr;
-    if (member.exported) continue;
-    Finding finding;
-    finding.log = member.code;
-    finding.reason = "The log of this member is not among the evidence.";
-    findings_.Add("log-missing", std::move(finding));
+    if (!member.exported) missing.insert(member.code);
   }
+  for (const std::string& log : missing) report_.missing_logs.push_back({log});
 }
 
 void Replayer::CheckOne(const LogSource& source, Scan* scan) {
@@ -161,6 +162,7 @@ void Replayer::CheckOne(const LogSource& source, Scan* scan) {
   check.author = source.author;
   check.directory =
       source.author.IsBroker() ? broker_directory_.get() : history_->mutable_directory();
+  check.directory_may_lack = !source.author.IsBroker() && history_->MayLack();
   check.seen_checkpoints = source.seen_checkpoints;
   check.consumer = scan;
   check.threads = options_.threads;
@@ -168,14 +170,15 @@ void Replayer::CheckOne(const LogSource& source, Scan* scan) {
     Progress("entries", entries_before_ + entries, evidence_.entries);
   };
   const StructureReport structure = CheckLog(check);
-  const Scan::Held held = scan->End();
+  const Scan::Held held = scan->End(structure);
   AddStructure(source, structure);
   entries_before_ += structure.entries;
 
   const uint32_t number = interners_.institutions.Intern(source.author.ToString());
   if (number != Interner::kUnlisted) {
     if (number >= scene_.logs.size()) scene_.logs.resize(number + 1);
-    scene_.logs[number] = {structure.readable, structure.checkpoint_ms, held.has_stubs};
+    scene_.logs[number] = {structure.readable, structure.checkpoint_ms, held.has_stubs,
+                           held.seen_until_ms};
   }
   report_.logs.push_back(ReportOf(source, structure, held));
   report_.events.insert(report_.events.end(), held.operations.begin(), held.operations.end());
@@ -188,11 +191,13 @@ LogReport Replayer::ReportOf(const LogSource& source, const StructureReport& str
   log.log = source.author.ToString();
   log.folder = source.folder;
   log.origin = ledger::Origin(source.author);
+  log.readable = structure.readable;
   log.sound = structure.proven && structure.findings.empty() && structure.more_findings == 0;
   log.size = structure.size;
   log.note = structure.checkpoint;
   log.checkpoint_ms = structure.checkpoint_ms;
   log.statements = held.kinds;
+  log.unread = structure.size - structure.entries;
   log.erased = structure.erased;
   log.out_of_scope = structure.withheld;
   log.absent = structure.absent;
@@ -254,6 +259,7 @@ void Replayer::Finish() {
     tally->MergeInto(&report_);
     sample.Merge(tally->sample);
   }
+  AddNotJudged();
   for (const ExchangePlaces& places : sample.Chosen()) {
     report_.exchanges.push_back(scene_.RefsOf(places));
   }
@@ -272,6 +278,46 @@ void Replayer::Finish() {
   report_.totals = findings_.Totals();
   report_.finding_count = findings_.Count(Severity::kFinding);
   report_.note_count = findings_.Count(Severity::kNote);
+}
+
+// What is not there, and how much could not be judged for that.
+void Replayer::AddNotJudged() {
+  const auto not_judged = [this](const std::string& log) {
+    const uint32_t number = interners_.institutions.Intern(log);
+    uint64_t count = 0;
+    for (const auto& tally : tallies_) {
+      const auto found = tally->not_judged_by_log.find(number);
+      if (found != tally->not_judged_by_log.end()) count += found->second;
+    }
+    return count;
+  };
+  const auto note = [this](absl::string_view kind, const std::string& log, std::string reason) {
+    Finding finding;
+    finding.log = log;
+    finding.reason = std::move(reason);
+    findings_.Add(kind, std::move(finding));
+  };
+  for (MissingLog& missing : report_.missing_logs) {
+    missing.not_judged = not_judged(missing.log);
+    note("log-missing", missing.log,
+         absl::StrCat("This log is not among the evidence; ", missing.not_judged,
+                      " exchange(s), or parts of such, could not be judged "
+                      "without it."));
+  }
+  for (LogReport& log : report_.logs) {
+    log.not_judged = not_judged(log.log);
+    if (log.not_judged == 0 || (log.readable && log.unseen() == 0)) continue;
+    note("not-judged", log.log,
+         log.readable
+             ? absl::StrCat(log.not_judged,
+                            " exchange(s), or parts of such, could not be judged: of this log, ",
+                            log.unread, " entries are not there; of the statements, ", log.absent,
+                            " are absent, ", log.unreadable, " unreadable, ", log.erased,
+                            " erased, ", log.out_of_scope, " out of scope.")
+             : absl::StrCat(log.not_judged,
+                            " exchange(s), or parts of such, could not be judged: this log "
+                            "cannot be read."));
+  }
 }
 
 // After those of the directory, of which none is in the report yet, those of the operations.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace nakadachi::replay {
 namespace {
@@ -42,6 +43,29 @@ int64_t Durations::Quantile(double part) const {
     return std::min(max_ms_, static_cast<int64_t>(std::ceil(std::pow(kStep, i))));
   }
   return max_ms_;
+}
+
+uint64_t Report::unseen() const {
+  return std::accumulate(logs.begin(), logs.end(), uint64_t{0},
+                         [](uint64_t sum, const LogReport& log) { return sum + log.unseen(); });
+}
+
+std::vector<std::string> Report::UnreadLogs() const {
+  std::vector<std::string> unread;
+  for (const LogReport& log : logs) {
+    if (!log.readable) unread.push_back(log.log);
+  }
+  for (const MissingLog& missing : missing_logs) unread.push_back(missing.log);
+  return unread;
+}
+
+bool Report::whole() const {
+  return UnreadLogs().empty() && unseen() == 0 && figures.not_judged == 0;
+}
+
+absl::string_view Report::verdict() const {
+  if (!clean()) return "findings";
+  return whole() ? "clean" : "no-findings";
 }
 
 void Use::Merge(const Use& other) {

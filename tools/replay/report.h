@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "tools/replay/finding.h"
 #include "tools/replay/timeline.h"
 
@@ -32,18 +33,30 @@ struct LogReport {
   std::string log;     // "broker" or a local-government code
   std::string folder;  // as given, for the reader to find it again
   std::string origin;
-  bool sound = false;  // the tree, the tiles and the signature hold
-  uint64_t size = 0;   // entries, by the checkpoint
-  std::string root;    // hex, recomputed
-  std::string note;    // the checkpoint as exported
+  bool readable = false;  // its checkpoint, without which nothing is known of it
+  bool sound = false;     // the tree, the tiles and the signature hold
+  uint64_t size = 0;      // entries, by the checkpoint
+  std::string root;       // hex, recomputed
+  std::string note;       // the checkpoint as exported
   int64_t checkpoint_ms = 0;
   std::string verifier_key;  // C2SP, of the key that signed; empty where none that is known did
   std::map<std::string, uint64_t> statements;  // by kind: "query", "permit", …
+  uint64_t unread = 0;                         // entries that are not there or unreadable
   uint64_t erased = 0;                         // bodies that retention has destroyed
   uint64_t out_of_scope = 0;                   // bodies this reader may not see
   uint64_t absent = 0;                         // bodies missing from the export
   uint64_t unreadable = 0;                     // bodies damaged or lost in the ledger itself
+  uint64_t not_judged = 0;                     // exchanges, for what this log does not show
   std::vector<ErasureReport> erasures;
+
+  // Entries whose statements nobody could judge.
+  uint64_t unseen() const { return unread + erased + out_of_scope + absent + unreadable; }
+};
+
+// A log that the evidence ought to hold and does not.
+struct MissingLog {
+  std::string log;
+  uint64_t not_judged = 0;  // exchanges, for its absence
 };
 
 struct MemberReport {
@@ -124,7 +137,9 @@ struct Figures {
   uint64_t unreceipted = 0;      // a final provision without receipt
   uint64_t redecided = 0;        // permits and refusals decided again
   uint64_t not_redecidable = 0;  // refusals that rest on what no ledger holds
-  uint64_t not_judged = 0;  // references to what is erased, out of scope, absent or not exported
+  // What rests on something erased, out of scope, absent, beyond an export's edge or not exported.
+  // Counted by the permit; where that is unseen, the query and what answers it count apart.
+  uint64_t not_judged = 0;
 };
 
 struct Report {
@@ -135,6 +150,7 @@ struct Report {
   std::string trust_anchor;
   bool anchor_given = false;
   std::vector<LogReport> logs;  // the broker's first, then by code
+  std::vector<MissingLog> missing_logs;
   std::vector<MemberReport> members;
   std::vector<ListReport> lists;
 
@@ -154,7 +170,15 @@ struct Report {
   std::vector<KeyEvent> events;  // by time; of the operations the first ones
   double elapsed_s = 0;
 
+  // Nothing was found: the exit code. Whether everything could be looked at is another question.
   bool clean() const { return finding_count == 0; }
+  uint64_t unseen() const;  // statements, of all logs
+  // Those that are not there, and those of which nothing can be read.
+  std::vector<std::string> UnreadLogs() const;
+  // Every statement of every log was there, and every exchange judged.
+  bool whole() const;
+  // "clean" only where both hold; "no-findings"; "findings".
+  absl::string_view verdict() const;
 };
 
 std::string ToJson(const Report& report);

@@ -14,6 +14,7 @@ Json Of(const std::optional<EntryRef>& ref) { return ref.has_value() ? Of(*ref) 
 Json Of(const Finding& finding);
 Json Of(const ErasureReport& erasure);
 Json Of(const LogReport& log);
+Json Of(const MissingLog& missing);
 Json Of(const MemberReport& member);
 Json Of(const ListReport& list);
 Json Of(const ExchangeRefs& refs);
@@ -55,6 +56,7 @@ Json Of(const LogReport& log) {
   return {{"log", log.log},
           {"folder", log.folder},
           {"origin", log.origin},
+          {"readable", log.readable},
           {"sound", log.sound},
           {"size", log.size},
           {"root", log.root},
@@ -62,11 +64,17 @@ Json Of(const LogReport& log) {
           {"checkpoint_ms", log.checkpoint_ms},
           {"verifier_key", log.verifier_key},
           {"statements", log.statements},
+          {"unread", log.unread},
           {"erased", log.erased},
           {"out_of_scope", log.out_of_scope},
           {"absent", log.absent},
           {"unreadable", log.unreadable},
+          {"not_judged", log.not_judged},
           {"erasures", Of(log.erasures)}};
+}
+
+Json Of(const MissingLog& missing) {
+  return {{"log", missing.log}, {"not_judged", missing.not_judged}};
 }
 
 Json Of(const MemberReport& member) {
@@ -131,7 +139,9 @@ Json Of(const Figures& f) {
 }  // namespace
 
 std::string ToJson(const Report& report) {
-  Json json = {{"clean", report.clean()},
+  Json json = {{"verdict", std::string(report.verdict())},
+               {"clean", report.clean() && report.whole()},
+               {"unseen", report.unseen()},
                {"finding_count", report.finding_count},
                {"note_count", report.note_count},
                {"totals", report.totals},
@@ -142,6 +152,7 @@ std::string ToJson(const Report& report) {
                {"figures", Of(report.figures)},
                {"findings", Of(report.findings)},
                {"logs", Of(report.logs)},
+               {"missing_logs", Of(report.missing_logs)},
                {"members", Of(report.members)},
                {"lists", Of(report.lists)},
                {"procedures", Of(report.procedures)},

@@ -53,16 +53,48 @@ void AddFindings(const Report& report, Severity severity, std::string* text) {
   if (total > kShown) absl::StrAppend(text, "  … and ", total - kShown, " more (--json)\n");
 }
 
+// Only what there is.
+std::map<std::string, uint64_t> UnseenOf(const LogReport& log) {
+  std::map<std::string, uint64_t> unseen;
+  const auto add = [&](const char* state, uint64_t count) {
+    if (count > 0) unseen[state] = count;
+  };
+  add("entries not there", log.unread);
+  add("erased", log.erased);
+  add("out of scope", log.out_of_scope);
+  add("absent", log.absent);
+  add("unreadable", log.unreadable);
+  return unseen;
+}
+
+// What the verdict does not cover.
+void AddNotJudged(const Report& report, std::string* text) {
+  std::map<std::string, uint64_t> unseen;
+  for (const LogReport& log : report.logs) {
+    for (const auto& [state, count] : UnseenOf(log)) unseen[state] += count;
+  }
+  absl::StrAppend(text, "Not judged: ", report.figures.not_judged, " exchanges or parts of such, ",
+                  report.unseen(), " statements");
+  if (!unseen.empty()) absl::StrAppend(text, " (", Counts(unseen), ")");
+  const std::vector<std::string> unread = report.UnreadLogs();
+  if (!unread.empty()) {
+    absl::StrAppend(text, ", ", unread.size(), " logs that are not there or unreadable (",
+                    absl::StrJoin(unread, ", "), ")");
+  }
+  absl::StrAppend(text, "\n");
+}
+
+std::string VerdictInWords(const Report& report) {
+  if (!report.clean()) return "FINDINGS";
+  return report.whole() ? "CLEAN: no findings" : "NO FINDINGS, but not all could be judged,";
+}
+
 void AddLog(const LogReport& log, std::string* text) {
   absl::StrAppend(text, "  ", log.log, "  ", log.sound ? "sound" : "NOT SOUND", "  ", log.size,
                   " entries to ", Time(log.checkpoint_ms), "  ", Counts(log.statements));
-  const std::map<std::string, uint64_t> bodies = {{"erased", log.erased},
-                                                  {"out of scope", log.out_of_scope},
-                                                  {"absent", log.absent},
-                                                  {"unreadable", log.unreadable}};
-  for (const auto& [state, count] : bodies) {
-    if (count > 0) absl::StrAppend(text, "; ", state, " ", count);
-  }
+  const std::map<std::string, uint64_t> unseen = UnseenOf(log);
+  if (!unseen.empty()) absl::StrAppend(text, "; ", Counts(unseen));
+  if (log.not_judged > 0) absl::StrAppend(text, "; exchanges not judged ", log.not_judged);
   absl::StrAppend(text, "\n");
   for (const ErasureReport& erasure : log.erasures) {
     absl::StrAppend(text, "    ", erasure.done ? "erased" : "erasure begun", " ",
@@ -88,10 +120,11 @@ void AddProcedure(const std::string& name, const Use& use, std::string* text) {
 std::string ToText(const Report& report) {
   std::string text;
   const Figures& f = report.figures;
-  absl::StrAppend(&text, report.clean() ? "CLEAN: no findings" : "FINDINGS", " in ", f.entries,
-                  " entries of ", report.logs.size(), " logs",
+  absl::StrAppend(&text, VerdictInWords(report), " in ", f.entries, " entries of ",
+                  report.logs.size(), " logs",
                   report.network.empty() ? "" : absl::StrCat(" of ", report.network), " (",
                   absl::StrFormat("%.2f", report.elapsed_s), " s)\n");
+  if (!report.whole()) AddNotJudged(report, &text);
   AddFindings(report, Severity::kFinding, &text);
   AddFindings(report, Severity::kNote, &text);
   absl::StrAppend(&text, "Trusted key: ", report.trust_anchor,
@@ -101,9 +134,10 @@ std::string ToText(const Report& report) {
   absl::StrAppend(&text, "Exchanges: ", f.exchanges, "; completed ", f.completed, ", refused ",
                   f.refused, ", undecided ", f.undecided, ", open ", f.open, ", lapsed ", f.lapsed,
                   ", without receipt ", f.unreceipted, "\n");
-  absl::StrAppend(&text, "Decided again: ", f.redecided,
-                  "; resting on what no ledger holds: ", f.not_redecidable,
-                  "; not judged (erased, out of scope, absent, not reached): ", f.not_judged, "\n");
+  absl::StrAppend(
+      &text, "Decided again: ", f.redecided,
+      "; resting on what no ledger holds: ", f.not_redecidable,
+      "; not judged in whole (erased, out of scope, absent, not reached): ", f.not_judged, "\n");
   absl::StrAppend(&text, "Procedures\n");
   for (const auto& [name, use] : report.procedures) {
     if (use.queries + use.permits > 0 || !use.refusals.empty()) AddProcedure(name, use, &text);

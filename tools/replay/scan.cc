@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/merkle/merkle.h"
 
 namespace nakadachi::replay {
 namespace {
@@ -16,6 +17,7 @@ struct PreparedFacts final : EntryConsumer::Prepared {
   Facts facts;
   std::vector<Stub> stubs;
   std::vector<Range> erased;
+  std::vector<Range> unseen;  // that may be of any kind
 };
 
 // Of a log, for the report.
@@ -25,6 +27,10 @@ Hash HashOf(absl::string_view bytes) {
   Hash hash{};
   std::memcpy(hash.data(), bytes.data(), std::min(bytes.size(), hash.size()));
   return hash;
+}
+
+Hash LeafOf(const Entry& entry) {
+  return entry.commitment.empty() ? HashOf(entry.leaf) : merkle::LeafHash(entry.commitment);
 }
 
 void AddTo(std::vector<Range>* ranges, uint64_t index) {
@@ -46,12 +52,20 @@ void Scan::Begin(const Author& log, int64_t checkpoint_ms) {
   number_ = scene_.interners->institutions.Intern(log.ToString());
   checkpoint_ms_ = checkpoint_ms;
   latest_ms_ = INT64_MIN;
-  latest_index_ = 0;
+  latest_index_ = next_index_ = 0;
+  read_until_ms_ = told_until_ms_ = INT64_MAX;
   held_ = Held();
   retention_ = std::make_unique<RetentionJudge>(log.ToString());
 }
 
-Scan::Held Scan::End() {
+Scan::Held Scan::End(const StructureReport& structure) {
+  if (next_index_ < structure.size) {
+    read_until_ms_ = std::min(read_until_ms_, latest_ms_);
+    told_until_ms_ = std::min(told_until_ms_, latest_ms_);
+    if (number_ == kBroker) history_.TakeUnseen(next_index_, structure.size);
+  }
+  held_.seen_until_ms = structure.rooted ? told_until_ms_ : read_until_ms_;
+  held_.has_stubs |= held_.seen_until_ms != INT64_MAX;
   held_.erasures = retention_->Erasures();
   retention_->Judge(scene_.findings);
   return std::move(held_);
@@ -74,8 +88,12 @@ std::unique_ptr<EntryConsumer::Prepared> Scan::Prepare(const Author& log,
   auto* statement = google::protobuf::Arena::CreateMessage<v1::Statement>(&arena);
   for (const Entry& entry : run) {
     if (entry.body.state != evidence::BodyState::kPresent) {
-      prepared->stubs.push_back({HashOf(entry.commitment), number});
+      prepared->stubs.push_back({LeafOf(entry), number});
       if (entry.body.state == evidence::BodyState::kErased) AddTo(&prepared->erased, entry.index);
+      if (entry.body.state == evidence::BodyState::kAbsent ||
+          entry.body.state == evidence::BodyState::kUnreadable) {
+        AddTo(&prepared->unseen, entry.index);
+      }
       continue;
     }
     const absl::string_view bytes = entry.body.statement;
@@ -92,7 +110,7 @@ std::unique_ptr<EntryConsumer::Prepared> Scan::Prepare(const Author& log,
 
 void Scan::Take(const Author& log, absl::Span<const Entry> run,
                 std::unique_ptr<Prepared> prepared) {
-  (void)run;
+  NoteMissing(run);
   auto& ready = static_cast<PreparedFacts&>(*prepared);
   Facts& facts = ready.facts;
   const Parting& parting = scene_.parting;
@@ -106,13 +124,13 @@ void Scan::Take(const Author& log, absl::Span<const Entry> run,
     answers_.Add(parting.PartOf(AsView(answer.permit)), answer);
   }
   for (const Stub& stub : ready.stubs) {
-    stubs_.Add(parting.PartOf(AsView(stub.commitment)), stub);
+    stubs_.Add(parting.PartOf(AsView(stub.leaf)), stub);
   }
   for (const Range& erased : ready.erased) retention_->TakeErased(erased);
   for (const auto& [index, time_ms] : facts.times) retention_->TakeTime(index, time_ms);
   for (RetentionFact& fact : facts.retention) retention_->Take(std::move(fact));
   held_.has_stubs |= !ready.stubs.empty();
-  for (auto& [index, statement] : facts.directory) history_.Take(index, std::move(statement));
+  TakeDirectory(&facts, ready.unseen);
   CheckTimes(facts.times);
   for (const uint64_t index : facts.misplaced) {
     scene_.Add("statement-misplaced", {index, number_}, 0,
@@ -130,6 +148,31 @@ void Scan::Take(const Author& log, absl::Span<const Entry> run,
     held_.kinds[std::string(KindName(static_cast<v1::Statement::KindCase>(kind)))] +=
         facts.kinds[kind];
   }
+}
+
+// Before anything else of the run is taken.
+void Scan::NoteMissing(absl::Span<const Entry> run) {
+  if (run.empty()) return;  // seen by where the next one begins
+  if (run.front().index > next_index_) {
+    read_until_ms_ = std::min(read_until_ms_, latest_ms_);
+    told_until_ms_ = std::min(told_until_ms_, latest_ms_);
+    if (number_ == kBroker) history_.TakeUnseen(next_index_, run.front().index);
+  }
+  if (run.back().commitment.empty()) read_until_ms_ = std::min(read_until_ms_, latest_ms_);
+  next_index_ = run.back().index + 1;
+}
+
+// With what may be a Directory statement unseen, in the log's order.
+void Scan::TakeDirectory(Facts* facts, const std::vector<Range>& unseen) {
+  auto next = unseen.begin();
+  for (auto& [index, statement] : facts->directory) {
+    for (; next != unseen.end() && next->first < index; ++next) {
+      history_.TakeUnseen(next->first, next->end);
+    }
+    history_.Take(index, std::move(statement));
+  }
+  if (number_ != kBroker) return;
+  for (; next != unseen.end(); ++next) history_.TakeUnseen(next->first, next->end);
 }
 
 void Scan::CheckTimes(const std::vector<std::pair<uint64_t, int64_t>>& times) {

@@ -26,11 +26,14 @@ class Scan final : public EntryConsumer {
     std::map<std::string, uint64_t> kinds;
     std::vector<KeyEvent> operations;  // the first ones
     std::vector<ErasureReport> erasures;
-    bool has_stubs = false;
+    bool has_stubs = false;  // an entry was read without a body, or not at all
+    // Before the first entry that is not there, by the log's own clock: all recorded by then was
+    // seen. INT64_MAX: all are there.
+    int64_t seen_until_ms = INT64_MAX;
   };
   // Before a log is checked. `checkpoint_ms` of its newest checkpoint.
   void Begin(const Author& log, int64_t checkpoint_ms);
-  Held End();
+  Held End(const StructureReport& structure);
   // After the last log. Errors of the disk.
   absl::Status Flush();
 
@@ -39,6 +42,8 @@ class Scan final : public EntryConsumer {
             std::unique_ptr<Prepared> prepared) override;
 
  private:
+  void NoteMissing(absl::Span<const Entry> run);
+  void TakeDirectory(Facts* facts, const std::vector<Range>& unseen);
   void CheckTimes(const std::vector<std::pair<uint64_t, int64_t>>& times);
 
   Scene& scene_;
@@ -53,6 +58,11 @@ class Scan final : public EntryConsumer {
   int64_t checkpoint_ms_ = 0;
   int64_t latest_ms_ = 0;
   uint64_t latest_index_ = 0;
+  uint64_t next_index_ = 0;
+  // As Held::seen_until_ms: before the first entry that could not be read, and before the first
+  // that not even a tile tells of.
+  int64_t read_until_ms_ = INT64_MAX;
+  int64_t told_until_ms_ = INT64_MAX;
   Held held_;
   std::unique_ptr<RetentionJudge> retention_;
 };

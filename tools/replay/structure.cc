@@ -248,6 +248,7 @@ void LogCheck::NoteBodies(const BundleCheck& bundle) {
     AddAt(StructureKind::kForeignStatement, index,
           "It is no statement of a known kind by the log's author.");
   for (const Entry& entry : bundle.run()) {
+    if (entry.commitment.empty()) continue;
     ++report_.entries;
     switch (entry.body.state) {
       case BodyState::kPresent:
@@ -355,6 +356,8 @@ void LogCheck::Conclude() {
   } else {
     judge_.JudgeMember(*options_.directory);
   }
+  const uint64_t unseen = reader_.size() - report_.entries + report_.absent + report_.unreadable;
+  if (options_.author.IsBroker() ? unseen > 0 : options_.directory_may_lack) judge_.MayLackKeys();
   if (missing_from_ != UINT64_MAX) {
     StructureFinding finding;
     finding.kind = StructureKind::kTruncated;
@@ -373,6 +376,7 @@ void LogCheck::Conclude() {
   }
   judge_.Report(entry_roots_, entries_hold, &sure_);
   report_.verifier_key = judge_.verifier_key();
+  report_.rooted = entries_hold;
   report_.proven = entries_hold && entries_whole_ && judge_.newest_signed();
   Finish();
 }
@@ -496,6 +500,8 @@ absl::string_view ToWord(StructureKind kind) {
       return "foreign-key";
     case StructureKind::kRevokedKey:
       return "revoked-key";
+    case StructureKind::kUnprovenKey:
+      return "unproven-key";
     case StructureKind::kForeignOrigin:
       return "foreign-origin";
     case StructureKind::kClockMovedBack:

@@ -37,6 +37,7 @@ enum class StructureKind {
   kTwoHistories,      // two signed checkpoints that are no states of one history
   kForeignKey,        // no key of the author has signed a checkpoint
   kRevokedKey,        // the key that signed it was revoked then, or out of its validity
+  kUnprovenKey,       // as kForeignKey, but the statement that names the key may be absent
   kForeignOrigin,     // a checkpoint of another log
   kClockMovedBack,    // a longer checkpoint bears an earlier time
 };
@@ -56,7 +57,8 @@ struct StructureFinding {
 // One entry as handed on.
 struct Entry {
   uint64_t index = 0;
-  absl::string_view commitment;  // 32 bytes
+  absl::string_view commitment;  // 32 bytes; empty where it cannot be read
+  absl::string_view leaf;        // its hash by the lowest tile, where the commitment is empty
   // kPresent only where salt and statement fit the commitment. What does not is kAbsent and a
   // finding.
   evidence::Body body;
@@ -90,6 +92,8 @@ struct StructureOptions {
   // are applied as they come, and its checkpoints are trusted only along a chain of keys that
   // begins with the directory's trust anchor. Members' logs only read it. Not null.
   Directory* directory = nullptr;
+  // Of a member's log: the directory may lack statements that are not in the evidence.
+  bool directory_may_lack = false;
   // Checkpoints of this log that were seen elsewhere; they must be states of this history.
   std::vector<std::string> seen_checkpoints;
   EntryConsumer* consumer = nullptr;  // may be null
@@ -104,8 +108,10 @@ struct StructureReport {
   uint64_t more_findings = 0;              // that were not kept
   bool readable = false;  // false: not even the checkpoint could be read; all below is empty
   bool proven = false;    // the entries are those that a valid key signed
-  uint64_t size = 0;      // as the checkpoint says
-  uint64_t entries = 0;   // that were read
+  // The entries lead to the checkpoint's root; where one cannot be read, its leaf by the tile does.
+  bool rooted = false;
+  uint64_t size = 0;     // as the checkpoint says
+  uint64_t entries = 0;  // that were read
   uint64_t present = 0;
   uint64_t erased = 0;
   uint64_t withheld = 0;

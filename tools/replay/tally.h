@@ -25,6 +25,7 @@ class Tally {
         uint64_t broker_size);
 
   Figures figures;
+  std::map<uint32_t, uint64_t> not_judged_by_log;  // exchanges, by the institution's number
   Timeline timeline;
   Sample sample;
   Judge judge;  // remembers, so it goes with the thread

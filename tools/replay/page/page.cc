@@ -131,7 +131,9 @@ std::string Logs(const Report& report) {
                      {"erased", log->erased},
                      {"out_of_scope", log->out_of_scope},
                      {"absent", log->absent},
-                     {"unreadable", log->unreadable}}));
+                     {"unreadable", log->unreadable},
+                     {"unread", log->unread},
+                     {"not_judged", log->not_judged}}));
   }
   return pieces.List();
 }
@@ -256,7 +258,10 @@ std::string FiguresOf(const Report& report) {
 std::string DataOf(const PageData& data) {
   const Report& report = data.report;
   std::string head = Text({{"network", Cut(report.network)},
-                           {"clean", report.clean()},
+                           {"verdict", std::string(report.verdict())},
+                           {"whole", report.whole()},
+                           {"unseen", report.unseen()},
+                           {"logs_unread", report.UnreadLogs().size()},
                            {"anchor", report.trust_anchor},
                            {"anchor_given", report.anchor_given},
                            {"tolerance_ms", report.tolerance_ms},

@@ -13,7 +13,9 @@ const summarySection = () => {
   const good = checks.filter((c) => c.good).length, all = checks.length, logs = DATA.logs.all;
   const last = Math.max(0, ...logs.map((log) => log.checkpoint_ms)), first = DATA.events.all.length ? DATA.events.all[0].time_ms : 0;
   const figure = (key, n) => el('div.figure', {}, el('b', {}, number(n)), el('span', {}, t(key)));
-  const verdict = el(DATA.clean ? 'div.verdict.clean' : 'div.verdict.found', {role: 'status'}, el('p.big', {}, DATA.clean ? t('verdict.clean') : fill('verdict.found', {n: number(DATA.finding_count)})), el('p', {}, t(DATA.clean ? 'verdict.clean.means' : 'verdict.found.means')));
+  const outcome = {clean: 'clean', 'no-findings': 'partial', findings: 'found'}[DATA.verdict];
+  const verdict = el('div.verdict.' + outcome, {role: 'status'}, el('p.big', {}, fill('verdict.' + outcome, {n: number(DATA.finding_count)})), el('p', {}, t(`verdict.${outcome}.means`)),
+      DATA.whole ? null : el('p', {}, fill('verdict.unjudged', {n: number(f.not_judged), statements: number(DATA.unseen), logs: number(DATA.logs_unread)})));
   const worst = DATA.findings.all.find((one) => DATA.kinds[one.kind].severity === 'finding');
   return section('summary', t('summary.title'), verdict,
       worst ? el('div.first', {}, el('h3', {}, t('findings.first')), el('ul.findings', {}, findingView(worst)), el('p', {}, DATA.kinds[worst.kind].meaning[language])) : '',

@@ -54,6 +54,8 @@ constexpr Sentence kSentences[] = {
     {"The checkpoint is another log's.", "チェックポイントが別の台帳のものである。"},
     {"The key that signed the checkpoint was not valid at its time.",
      "チェックポイントに署名した鍵が、その時刻に有効でなかった。"},
+    {"No known key has signed the checkpoint; a statement that is not there may name the key.",
+     "既知の鍵による署名がない。欠けた文がその鍵を定めている場合がある。"},
     {"No key that is proven to be the author's has signed the checkpoint.",
      "記録者のものと証明された鍵による署名がない。"},
     {"* statement(s) are absent.", "文の本体が $1 件欠落している。"},
@@ -66,7 +68,17 @@ constexpr Sentence kSentences[] = {
     {"It covers entries of fiscal year *, not only of *.",
      "$2 年度だけでなく $1 年度の記録にも及ぶ。"},
     {"It was held since entry *, and is erased.", "記録 $1 以降保全されていたが、消去されている。"},
-    {"The log of this member is not among the evidence.", "この機関の台帳は証拠に含まれていない。"},
+    {"This log is not among the evidence; * exchange(s), or parts of such, could not be judged "
+     "without it.",
+     "この台帳は証拠に含まれておらず、情報連携(またはその一部)$1 件を判定できない。"},
+    {"* exchange(s), or parts of such, could not be judged: of this log, * entries are not there; "
+     "of the statements, "
+     "* are absent, * unreadable, * erased, * out of scope.",
+     "情報連携(またはその一部)$1 件を判定できない。この台帳の記録 $2 件がなく、文の本体は欠落 $3 "
+     "件、読取不能 $4 "
+     "件、消去 $5 件、範囲外 $6 件である。"},
+    {"* exchange(s), or parts of such, could not be judged: this log cannot be read.",
+     "この台帳を読めないため、情報連携(またはその一部)$1 件を判定できない。"},
     {"The log's author has no power to make a statement of this kind.",
      "台帳の記録者には、この種類の文を作る権限がない。"},
     // Directory and time

@@ -49,6 +49,7 @@ const logsTable = () => {
     {title: t('column.sound'), wide: true, value: (log) => (log.sound ? 1 : 0), show: (log) => el('span.whole', {}, mark(log.sound), ' ', t(log.sound ? 'log.sound' : 'log.unsound'))},
     {title: t('column.signature'), wide: true, value: (log) => log.key, show: (log) => el('span', {'data-signature': log.log}, signatureMark(log.log))},
     count('column.entries', (log) => log.size), {title: t('column.checkpoint'), wide: true, value: (log) => log.checkpoint_ms, show: (log) => el('span.whole', {}, time(log.checkpoint_ms))},
-    count('column.erased', (log) => log.erased), count('column.out_of_scope', (log) => log.out_of_scope), count('column.absent', (log) => log.absent), count('column.unreadable', (log) => log.unreadable)], DATA.logs.all), leftOut(DATA.logs)];
+    count('column.erased', (log) => log.erased), count('column.out_of_scope', (log) => log.out_of_scope), count('column.absent', (log) => log.absent), count('column.unreadable', (log) => log.unreadable),
+    count('column.unread', (log) => log.unread), count('column.not_judged', (log) => log.not_judged)], DATA.logs.all), leftOut(DATA.logs)];
 };
 
