@@ -52,8 +52,9 @@ struct Options {
 // Thread-safe. Destruction waits for what is queued.
 class Ledger {
  public:
-  // DATA_LOSS where the stored head, tiles and entries do not agree, or where the key does not
-  // verify the stored checkpoint and `key` was not rotated.
+  // DATA_LOSS where the stored head, tiles and commitments do not agree, or where the key does not
+  // verify the stored checkpoint and `key` was not rotated. Statements are not read: one that is
+  // damaged or lost is DATA_LOSS where it is asked for, and keeps no other from being served.
   static absl::StatusOr<std::unique_ptr<Ledger>> Open(const Options& options);
   virtual ~Ledger() = default;
 
@@ -71,8 +72,8 @@ class Ledger {
   // Refuses new appends and returns when the queued ones are done. Not to be called from `done`.
   virtual void Shutdown() = 0;
 
-  // The statement again, with its proof against the newest checkpoint. OUT_OF_RANGE, or NOT_FOUND
-  // with rule "erased".
+  // The statement again, with its proof against the newest checkpoint. OUT_OF_RANGE, DATA_LOSS
+  // where it is damaged or lost, or NOT_FOUND with rule "erased".
   virtual absl::StatusOr<v1::Recorded> Prove(uint64_t leaf_index) = 0;
   // Those of the statements [start, end) that `wanted` takes, read in one go, all with their proofs
   // against one checkpoint; `wanted` is asked in order until it has taken `limit`. Erased ones are
@@ -92,7 +93,8 @@ class Ledger {
 };
 
 // Recomputes the whole tree of a store from its entries and compares it with tiles, head and
-// signature. Streaming. `progress` may be empty.
+// signature. Streaming. `progress` may be empty. Statements that are damaged or lost do not end it:
+// DATA_LOSS then says how many there are, the first one's entry, and that the tree holds.
 struct VerifyResult {
   uint64_t entries = 0;
   uint64_t erased = 0;

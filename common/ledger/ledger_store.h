@@ -73,11 +73,16 @@ class LedgerStore {
   // All of it or nothing; durable on return. On an error nothing was written. FAILED_PRECONDITION
   // where `first_index` is not the size of the stored head: another writer was here.
   virtual absl::Status Commit(LedgerCommit&& commit) = 0;
-  // OUT_OF_RANGE where there is no such entry.
+  // OUT_OF_RANGE where there is no such entry; DATA_LOSS where its statement is damaged or lost.
   virtual absl::StatusOr<StoredEntry> ReadEntry(uint64_t index) = 0;
   // The commitment alone, also where the statement cannot be read. OUT_OF_RANGE as ReadEntry.
   virtual absl::StatusOr<Hash> ReadCommitment(uint64_t index) = 0;
-  // Visits entries [start, end) in order while `visit` returns true. OUT_OF_RANGE as ReadEntry.
+  // Visits the commitments [start, end) in order, and reads nothing else.
+  virtual absl::Status ReadCommitments(
+      uint64_t start, uint64_t end,
+      const std::function<void(uint64_t index, const Hash& commitment)>& visit) = 0;
+  // Visits entries [start, end) in order while `visit` returns true, up to the first that cannot be
+  // read. Errors of ReadEntry.
   virtual absl::Status ReadEntries(
       uint64_t start, uint64_t end,
       const std::function<bool(uint64_t index, StoredEntry entry)>& visit) = 0;

@@ -118,6 +118,16 @@ absl::StatusOr<Hash> MemoryLedgerStore::ReadCommitment(uint64_t index) {
   return entry.commitment;
 }
 
+absl::Status MemoryLedgerStore::ReadCommitments(
+    uint64_t start, uint64_t end,
+    const std::function<void(uint64_t index, const Hash& commitment)>& visit) {
+  for (uint64_t index = start; index < end; ++index) {
+    NAKADACHI_ASSIGN_OR_RETURN(const Hash commitment, ReadCommitment(index));
+    visit(index, commitment);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status MemoryLedgerStore::ReadEntries(
     uint64_t start, uint64_t end,
     const std::function<bool(uint64_t index, StoredEntry entry)>& visit) {

@@ -51,6 +51,9 @@ class MemoryLedgerStore final : public LedgerStore {
   absl::Status Commit(LedgerCommit&& commit) override;
   absl::StatusOr<StoredEntry> ReadEntry(uint64_t index) override;
   absl::StatusOr<Hash> ReadCommitment(uint64_t index) override;
+  absl::Status ReadCommitments(
+      uint64_t start, uint64_t end,
+      const std::function<void(uint64_t index, const Hash& commitment)>& visit) override;
   absl::Status ReadEntries(
       uint64_t start, uint64_t end,
       const std::function<bool(uint64_t index, StoredEntry entry)>& visit) override;

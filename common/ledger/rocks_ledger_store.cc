@@ -25,6 +25,11 @@ absl::Status Corrupt(absl::string_view what) {
   return FieldError(absl::StatusCode::kDataLoss, what, "corrupt", "is not in its stored form");
 }
 
+absl::Status Lost(uint64_t index) {
+  return FieldError(absl::StatusCode::kDataLoss, "ledger.statement", "corrupt",
+                    absl::StrCat("that of entry ", index, " is lost"));
+}
+
 absl::Status OutOfRange(uint64_t index) {
   return FieldError(absl::StatusCode::kOutOfRange, "ledger.entry", "index",
                     absl::StrCat("entry ", index, " is not stored"));
@@ -148,13 +153,35 @@ class RocksLedgerStore final : public LedgerStore {
     return entry.commitment;
   }
 
+  absl::Status ReadCommitments(
+      uint64_t start, uint64_t end,
+      const std::function<void(uint64_t index, const Hash& commitment)>& visit) override {
+    while (start < end) {
+      const uint64_t chunk_end = start + std::min(kChunk, end - start);
+      std::vector<StoredEntry> entries;
+      NAKADACHI_RETURN_IF_ERROR(ReadChunkCommitments(start, chunk_end, &entries));
+      for (const StoredEntry& entry : entries) visit(start++, entry.commitment);
+      if (start < chunk_end) return OutOfRange(start);
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status ReadEntries(
       uint64_t start, uint64_t end,
       const std::function<bool(uint64_t index, StoredEntry entry)>& visit) override {
     while (start < end) {
       const uint64_t chunk_end = start + std::min(kChunk, end - start);
-      NAKADACHI_ASSIGN_OR_RETURN(std::vector<StoredEntry> entries, ReadChunk(start, chunk_end));
-      for (StoredEntry& entry : entries)
+      absl::StatusOr<std::vector<StoredEntry>> entries = ReadChunk(start, chunk_end);
+      if (absl::IsDataLoss(entries.status())) {
+        // One by one: what is damaged may lie behind what is asked for.
+        while (start < chunk_end) {
+          NAKADACHI_ASSIGN_OR_RETURN(StoredEntry entry, ReadEntry(start));
+          if (!visit(start++, std::move(entry))) return absl::OkStatus();
+        }
+        continue;
+      }
+      NAKADACHI_RETURN_IF_ERROR(entries.status());
+      for (StoredEntry& entry : *entries)
         if (!visit(start++, std::move(entry))) return absl::OkStatus();
       if (start < chunk_end) return OutOfRange(start);
     }
@@ -247,7 +274,7 @@ class RocksLedgerStore final : public LedgerStore {
                          [](uint64_t i, const PeriodStart& start) { return i < start.first; });
     if (next != starts.begin() && database_.IsDestroyed(std::prev(next)->fiscal_year))
       return absl::OkStatus();
-    return Corrupt("ledger.statement");
+    return Lost(index);
   }
 
   void PutEntry(uint64_t index, const StoredEntry& entry, storage::Batch& batch) {
@@ -262,14 +289,21 @@ class RocksLedgerStore final : public LedgerStore {
               entry.keep_always ? storage::Keep::kAlways : storage::Keep::kPeriod);
   }
 
-  // The entries from `start` on, fewer than asked for where one is missing.
+  // Those from `start` on, fewer than asked for where one is missing.
+  absl::Status ReadChunkCommitments(uint64_t start, uint64_t end,
+                                    std::vector<StoredEntry>* entries) {
+    return ScanChunk(families_.commitments, start, end,
+                     [&](uint64_t index, absl::string_view value) {
+                       if (index != start + entries->size())
+                         return OutOfRange(start + entries->size());
+                       return SetCommitment(value, entries->emplace_back());
+                     });
+  }
+
+  // As ReadChunkCommitments.
   absl::StatusOr<std::vector<StoredEntry>> ReadChunk(uint64_t start, uint64_t end) {
     std::vector<StoredEntry> entries;
-    NAKADACHI_RETURN_IF_ERROR(
-        ScanChunk(families_.commitments, start, end, [&](uint64_t index, absl::string_view value) {
-          if (index != start + entries.size()) return OutOfRange(start + entries.size());
-          return SetCommitment(value, entries.emplace_back());
-        }));
+    NAKADACHI_RETURN_IF_ERROR(ReadChunkCommitments(start, end, &entries));
     NAKADACHI_RETURN_IF_ERROR(ScanChunk(families_.statements, start, start + entries.size(),
                                         [&](uint64_t index, absl::string_view value) {
                                           return SetStatement(value, entries[index - start]);

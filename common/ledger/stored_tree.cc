@@ -23,11 +23,10 @@ absl::Status RestoreLeaves(LedgerStore& store, TreeEdge* edge) {
   const uint64_t start = end - WidthOfLastTile(end, 0);
   uint64_t next = start;
   const absl::Status read =
-      store.ReadEntries(start, end, [&](uint64_t index, const StoredEntry& entry) {
-        if (index != next) return false;
-        edge->Restore(0, merkle::LeafHash(AsView(entry.commitment)));
+      store.ReadCommitments(start, end, [&](uint64_t index, const Hash& commitment) {
+        if (index != next) return;
+        edge->Restore(0, merkle::LeafHash(AsView(commitment)));
         ++next;
-        return true;
       });
   if (!read.ok()) return ReadError(read, "ledger.entry");
   if (next != end) return StoreError("ledger.entry", "missing", "was written and is not stored");
@@ -82,7 +81,7 @@ absl::StatusOr<bool> CheckEntry(const StoredEntry& entry) {
 }
 
 absl::Status CheckNothingBehind(LedgerStore& store, uint64_t size) {
-  const absl::Status behind = store.ReadEntry(size).status();
+  const absl::Status behind = store.ReadCommitment(size).status();
   if (behind.ok()) return StoreError("ledger.head", "size", "entries are stored behind it");
   return IsAbsent(behind) ? absl::OkStatus() : behind;
 }

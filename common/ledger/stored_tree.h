@@ -37,8 +37,9 @@ absl::StatusOr<bool> CheckEntry(const StoredEntry& entry);
 // DATA_LOSS where the store has entries behind `size`: its head is not its newest.
 absl::Status CheckNothingBehind(LedgerStore& store, uint64_t size);
 
-// The right edge of the tree of `head`: at most 255 entries and one tile a level are read.
-// DATA_LOSS where they do not add up to the head's root.
+// The right edge of the tree of `head`: at most 255 commitments and one tile a level are read.
+// DATA_LOSS where they do not add up to the head's root. Statements are not read: one that is
+// damaged or lost is noticed where it is asked for, and by VerifyStore.
 absl::StatusOr<TreeEdge> LoadEdge(LedgerStore& store, const StoredHead& head);
 
 // A durable state of the tree; never changes.

@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <string>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/ledger/ledger.h"
 #include "common/ledger/stored_tree.h"
@@ -27,9 +29,23 @@ class Rebuild {
   absl::Status Add(uint64_t index, const StoredEntry& entry) {
     if (index != edge_.size())
       return StoreError("ledger.entry", "missing", "was written and is not stored");
-    NAKADACHI_ASSIGN_OR_RETURN(const bool erased, CheckEntry(entry));
-    erased_ += erased ? 1 : 0;
-    edge_.Append(merkle::LeafHash(AsView(entry.commitment)));
+    const absl::StatusOr<bool> erased = CheckEntry(entry);
+    if (!erased.ok()) return AddDamaged(entry.commitment, erased.status());
+    erased_ += *erased ? 1 : 0;
+    return AddCommitment(entry.commitment);
+  }
+
+  // The next entry, whose statement cannot be had.
+  absl::Status AddDamaged(const Hash& commitment, const absl::Status& why) {
+    if (damaged_++ == 0) {
+      first_damaged_ = edge_.size();
+      rule_ = GetFieldRule(why).rule;
+    }
+    return AddCommitment(commitment);
+  }
+
+  absl::Status AddCommitment(const Hash& commitment) {
+    edge_.Append(merkle::LeafHash(AsView(commitment)));
     if (edge_.FullTiles().empty()) return absl::OkStatus();
     for (const PlacedTile& full : edge_.FullTiles())
       NAKADACHI_RETURN_IF_ERROR(CompareTile(store_, full.id, full.tile->Hashes()));
@@ -47,16 +63,31 @@ class Rebuild {
     }
     if (edge_.root() != head.root)
       return StoreError("ledger.head", "root", "the entries lead to another root");
-    return absl::OkStatus();
+    if (damaged_ == 0) return absl::OkStatus();
+    return StoreError("ledger.statement", rule_,
+                      absl::StrCat(damaged_, " damaged or lost, the first of them that of entry ",
+                                   first_damaged_, "; tree, tiles, head and signature agree"));
   }
 
+  uint64_t size() const { return edge_.size(); }
   VerifyResult result() const { return {edge_.size(), erased_}; }
 
  private:
   LedgerStore& store_;
   TreeEdge edge_;
   uint64_t erased_ = 0;
+  uint64_t damaged_ = 0;
+  uint64_t first_damaged_ = 0;
+  std::string rule_;
 };
+
+// Behind what ReadEntries could not read.
+absl::Status AddUnreadable(LedgerStore& store, const absl::Status& why, Rebuild& rebuild) {
+  if (!absl::IsDataLoss(why)) return ReadError(why, "ledger.entry");
+  const absl::StatusOr<Hash> commitment = store.ReadCommitment(rebuild.size());
+  if (!commitment.ok()) return ReadError(commitment.status(), "ledger.entry");
+  return rebuild.AddDamaged(*commitment, why);
+}
 
 }  // namespace
 
@@ -69,15 +100,18 @@ absl::StatusOr<VerifyResult> VerifyStore(LedgerStore& store, const Author& autho
   NAKADACHI_RETURN_IF_ERROR(CheckHead(*head, author, keys).status());
 
   Rebuild rebuild(store);
-  absl::Status added;
-  const absl::Status read =
-      store.ReadEntries(0, head->size, [&](uint64_t index, const StoredEntry& entry) {
-        added = rebuild.Add(index, entry);
-        if (progress && (index + 1) % kProgressEvery == 0) progress(index + 1);
-        return added.ok();
-      });
-  NAKADACHI_RETURN_IF_ERROR(added);
-  if (!read.ok()) return ReadError(read, "ledger.entry");
+  for (absl::Status read = absl::UnknownError(""); !read.ok();) {
+    absl::Status added;
+    read = store.ReadEntries(rebuild.size(), head->size,
+                             [&](uint64_t index, const StoredEntry& entry) {
+                               added = rebuild.Add(index, entry);
+                               if (progress && (index + 1) % kProgressEvery == 0)
+                                 progress(index + 1);
+                               return added.ok();
+                             });
+    NAKADACHI_RETURN_IF_ERROR(added);
+    if (!read.ok()) NAKADACHI_RETURN_IF_ERROR(AddUnreadable(store, read, rebuild));
+  }
   NAKADACHI_RETURN_IF_ERROR(rebuild.Finish(*head));
   if (progress) progress(head->size);
   return rebuild.result();

@@ -1,5 +1,9 @@
 // The ledger's store on a sealed database, alone and under a ledger.
 
+#include <filesystem>
+#include <fstream>
+#include <set>
+
 #include "common/base/fiscal_year.h"
 #include "ledger_fixture.h"
 #include "tests/support/temporary_folder.h"
@@ -60,7 +64,7 @@ class RocksLedgerStoreTest : public testing::Test {
   }
 
   TemporaryFolder folder_;
-  const std::shared_ptr<storage::Environment> environment_ = storage::Environment::Create(32 << 20);
+  std::shared_ptr<storage::Environment> environment_ = storage::Environment::Create(32 << 20);
   const std::unique_ptr<storage::KeyProvider> key_provider_ =
       storage::MakeMemoryKeyProvider(Secret::Generate(SystemRandom(), 32));
   std::unique_ptr<storage::Database> database_;
@@ -287,6 +291,167 @@ TEST_F(RocksLedgerStoreTest, CarriesALedger) {
   ASSERT_TRUE(verified.ok()) << verified.status();
   EXPECT_EQ(verified->entries, static_cast<uint64_t>(kRounds * kStatements));
   EXPECT_EQ(verified->erased, 0u);
+}
+
+// ---- Damaged stores ----------------------------------------------------------------------------
+
+class DamagedLedgerTest : public RocksLedgerStoreTest {
+ protected:
+  static constexpr uint64_t kSize = 300;  // 44 entries behind the last full tile
+
+  void SetUp() override {
+    ASSERT_TRUE(OpenLedger().ok());
+    for (uint64_t i = 0; i < kSize; ++i) ASSERT_TRUE(Append().ok());
+    ledger_.reset();
+  }
+  void TearDown() override { ledger_.reset(); }
+
+  absl::Status OpenLedger() {
+    ledger_.reset();
+    Options options;
+    options.author = Aizu();
+    options.key = &key_;
+    options.clock = &clock_;
+    options.store = store_.get();
+    auto ledger = Ledger::Open(options);
+    if (ledger.ok()) ledger_ = *std::move(ledger);
+    return ledger.status();
+  }
+  absl::Status Append() {
+    return ledger_
+        ->AppendAndWait(Prepare(MakeStatement(Aizu(), SystemRandom().String(700)), SystemRandom()))
+        .status();
+  }
+  absl::Status Verify() {
+    return VerifyStore(*store_, Aizu(), {key_.public_key()}, nullptr).status();
+  }
+  // Those that cannot be proven, each with the right error.
+  std::vector<uint64_t> Unprovable() {
+    std::vector<uint64_t> unprovable;
+    for (uint64_t i = 0; i < kSize; ++i) {
+      const absl::Status status = ledger_->Prove(i).status();
+      if (status.ok()) continue;
+      EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+      unprovable.push_back(i);
+    }
+    return unprovable;
+  }
+  void Put(int family, const std::string& key, const std::string& value) {
+    storage::Batch batch(*database_);
+    batch.Put(family, key, value);
+    ASSERT_TRUE(database_->Commit(std::move(batch)).ok());
+  }
+
+  const Ed25519PrivateKey key_ = Ed25519PrivateKey::Generate(SystemRandom());
+  ManualClock clock_{absl::FromUnixMillis(1711929600000)};
+  std::unique_ptr<Ledger> ledger_;
+};
+
+TEST_F(DamagedLedgerTest, ALostStatementKeepsNoOtherFromBeingServed) {
+  const std::vector<uint64_t> lost = {40, 280, kSize - 1};
+  for (const uint64_t index : lost) Lose(index, kFamilies.statements);
+  Reopen();
+  ASSERT_TRUE(OpenLedger().ok());
+  EXPECT_EQ(Unprovable(), lost);
+  const auto all = [](absl::string_view) { return true; };
+  EXPECT_EQ(ledger_->ProveMany(0, kSize, 40, all)->size(), 40u);  // before the first
+  EXPECT_EQ(ledger_->ProveMany(41, 280, kSize, all)->size(), 239u);
+  EXPECT_TRUE(absl::IsDataLoss(ledger_->ProveMany(41, 281, kSize, all).status()));
+  ASSERT_TRUE(Append().ok());
+  EXPECT_TRUE(ledger_->Prove(kSize).ok());
+  const absl::Status verified = Verify();
+  EXPECT_TRUE(absl::IsDataLoss(verified)) << verified;
+  EXPECT_NE(verified.message().find("3 damaged or lost, the first of them that of entry 40;"),
+            std::string::npos)
+      << verified;
+}
+
+TEST_F(DamagedLedgerTest, AnAlteredStatementIsLikeALostOne) {
+  Put(kFamilies.statements, storage::KeyU64(kSize - 2), std::string(32, 's') + "another");
+  Put(kFamilies.statements, storage::KeyU64(kSize - 1), "short");
+  Reopen();
+  ASSERT_TRUE(OpenLedger().ok());
+  EXPECT_EQ(Unprovable(), (std::vector<uint64_t>{kSize - 2, kSize - 1}));
+  EXPECT_EQ(Rule(Verify()), "commitment");
+}
+
+TEST_F(DamagedLedgerTest, ADamagedTreeDoesNotOpen) {
+  const std::string last = storage::KeyU64(kSize - 1);
+  const std::string commitment = database_->Get(kFamilies.commitments, last)->value();
+  std::string altered = commitment;
+  altered[7] = static_cast<char>(altered[7] ^ 1);
+  const std::string tile = std::string(1, '\x01') + storage::KeyU64(0);
+  const std::string hashes = database_->Get(kFamilies.tiles, tile)->value();
+  const auto expect = [&](const std::string& rule, const char* what) {
+    Reopen();
+    EXPECT_EQ(Rule(OpenLedger()), rule) << what;
+    EXPECT_TRUE(absl::IsDataLoss(Verify())) << what;
+  };
+  Lose(kSize - 1, kFamilies.statements);  // which must not hide any of it
+  Lose(kSize - 1, kFamilies.commitments);
+  expect("missing", "commitment lost");
+  Put(kFamilies.commitments, last, altered);
+  expect("root", "commitment altered");
+  Put(kFamilies.commitments, last, "short");
+  expect("corrupt", "commitment not in its form");
+  Put(kFamilies.commitments, last, commitment);
+  Put(kFamilies.tiles, tile, altered);
+  expect("root", "tile altered");
+  Put(kFamilies.tiles, tile, hashes);
+  // An entry behind the head, with and without its statement.
+  Put(kFamilies.commitments, storage::KeyU64(kSize), commitment);
+  expect("size", "behind the head");
+  Lose(kSize, kFamilies.commitments);
+  Reopen();
+  EXPECT_TRUE(OpenLedger().ok());
+}
+
+// Flips a byte at a time all over the largest table, which is that of the statements.
+TEST_F(DamagedLedgerTest, ABadBlockCostsOnlyTheStatementsInIt) {
+  namespace fs = std::filesystem;
+  ASSERT_TRUE(database_->Compact().ok());
+  store_.reset();
+  database_.reset();
+  const std::string path = folder_ / "db";
+  const std::string image = folder_ / "image";
+  fs::copy(path, image, fs::copy_options::recursive);
+  fs::path table;
+  for (const auto& file : fs::recursive_directory_iterator(image)) {
+    if (file.path().extension() != ".sst") continue;
+    if (table.empty() || file.file_size() > fs::file_size(table)) table = file.path();
+  }
+  ASSERT_GT(fs::file_size(table), kSize * 700);
+  std::set<uint64_t> damaged;
+  constexpr uint64_t kPlaces = 24;
+  for (uint64_t place = 0; place < kPlaces; ++place) {
+    store_.reset();
+    database_.reset();
+    environment_ = storage::Environment::Create(32 << 20);  // with nothing in its cache
+    fs::remove_all(path);
+    fs::copy(image, path, fs::copy_options::recursive);
+    std::fstream file(path / fs::relative(table, image),
+                      std::ios::in | std::ios::out | std::ios::binary);
+    const auto at = static_cast<std::streamoff>(kSize * 700 * place / kPlaces);
+    file.seekg(at);
+    const char byte = static_cast<char>(file.get());
+    file.seekp(at);
+    file.put(static_cast<char>(byte ^ 4));
+    file.close();
+    Reopen();
+    ASSERT_TRUE(OpenLedger().ok()) << place;
+    const std::vector<uint64_t> unprovable = Unprovable();
+    EXPECT_FALSE(unprovable.empty()) << place;
+    EXPECT_LT(unprovable.size(), 60u) << place;
+    damaged.insert(unprovable.begin(), unprovable.end());
+    EXPECT_TRUE(Append().ok());
+    const absl::Status verified = Verify();
+    EXPECT_TRUE(absl::IsDataLoss(verified)) << verified;
+    EXPECT_NE(verified.message().find(absl::StrCat(unprovable.size(), " damaged or lost")),
+              std::string::npos)
+        << verified;
+    ledger_.reset();
+  }
+  EXPECT_GE(*damaged.rbegin(), uint64_t{256});  // of those that opening used to read
 }
 
 }  // namespace
