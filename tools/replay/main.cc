@@ -19,9 +19,8 @@ constexpr int kFound = 1;
 constexpr int kUnreadable = 2;
 
 constexpr char kFooter[] =
-    "Exit codes: 0 no findings, whether or not all could be judged; 1 findings; 2 unreadable "
-    "evidence "
-    "or wrong usage.\n"
+    "Exit codes: 0 no findings, whether or not all could be judged; 1 findings; 2 unreadable\n"
+    "evidence or wrong usage.\n"
     "Example: nakadachi-replay --vkey \"$(cat broker.vkey)\" evidence/\n"
     "         nakadachi-replay evidence/ --html replay.html\n"
     "         nakadachi-replay index evidence/\n"

@@ -301,8 +301,7 @@ void Replayer::AddNotJudged() {
     missing.not_judged = not_judged(missing.log);
     note("log-missing", missing.log,
          absl::StrCat("This log is not among the evidence; ", missing.not_judged,
-                      " exchange(s), or parts of such, could not be judged "
-                      "without it."));
+                      " exchange(s), or parts of such, could not be judged without it."));
   }
   for (LogReport& log : report_.logs) {
     log.not_judged = not_judged(log.log);
