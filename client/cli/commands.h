@@ -10,11 +10,9 @@
 #include "client/cli/output.h"
 #include "client/cli/profile.h"
 
-namespace CLI {
-class App;
-}
-
 namespace nakadachi::cli {
+
+class Command;  // command_line.h
 
 struct Context {
   explicit Context(Console* c) : console(c) {}
@@ -29,20 +27,20 @@ struct Context {
   std::function<int()> run;
 };
 
-void AddPkiCommands(CLI::App& app, Context& context);
-void AddMemberCommands(CLI::App& app, Context& context);
-void AddPermissionListCommands(CLI::App& app, Context& context);
-void AddPersonCommands(CLI::App& app, Context& context);
-void AddReplicaCommands(CLI::App& app, Context& context);
-void AddQueryCommands(CLI::App& app, Context& context);
-void AddReviewCommands(CLI::App& app, Context& context);
-void AddLedgerCommands(CLI::App& app, Context& context);
-void AddRetentionCommands(CLI::App& app, Context& context);
-void AddEvidenceCommands(CLI::App& app, Context& context);
-void AddOwnRecordsCommand(CLI::App& group, Context& context);  // of "evidence"
+void AddPkiCommands(Command& app, Context& context);
+void AddMemberCommands(Command& app, Context& context);
+void AddPermissionListCommands(Command& app, Context& context);
+void AddPersonCommands(Command& app, Context& context);
+void AddReplicaCommands(Command& app, Context& context);
+void AddQueryCommands(Command& app, Context& context);
+void AddReviewCommands(Command& app, Context& context);
+void AddLedgerCommands(Command& app, Context& context);
+void AddRetentionCommands(Command& app, Context& context);
+void AddEvidenceCommands(Command& app, Context& context);
+void AddOwnRecordsCommand(Command& group, Context& context);  // of "evidence"
 // Below "ledger".
-void AddForkCommands(CLI::App& group, Context& context);
-void AddStatusCommand(CLI::App& app, Context& context);
+void AddForkCommands(Command& group, Context& context);
+void AddStatusCommand(Command& app, Context& context);
 
 }  // namespace nakadachi::cli
 

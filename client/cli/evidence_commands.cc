@@ -4,7 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
-#include "client/cli/add_command.h"
+#include "client/cli/command_line.h"
 #include "client/cli/evidence_search.h"
 #include "client/cli/period.h"
 #include "client/cli/statement_text.h"
@@ -42,25 +42,25 @@ struct ExportOptions {
   std::vector<std::string> vkeys;
   bool no_statements = false;
   bool no_persons = false;
-  void Declare(CLI::App& command) {
-    command.add_option("folder", folder, "Where to; a later run adds what is new")->required();
-    command.add_option("--from", from,
-                       "Statements from this day or time on (default: as the certificate allows)");
-    command.add_option("--to", to,
-                       "Statements up to this day (with it) or time (without it; default: as the "
-                       "certificate allows)");
-    command.add_option("--institution", institutions,
-                       "Whose ledger: a code; may be repeated; the broker's comes along (default: "
-                       "all that the certificate reaches)");
-    command.add_flag("--no-statements", no_statements,
-                     "Commitments only; of statements those of the directory");
-    command.add_flag("--no-persons", no_persons,
-                     "Without the broker's record-management codes, where the certificate allows "
-                     "them");
-    command.add_option("--vkey", vkeys,
-                       "The broker's founding key (default: the profile's), and behind it later "
-                       "ones");
-    command.footer(
+  void Declare(Command& command) {
+    command.Add("folder", folder, "Where to; a later run adds what is new").Required();
+    command.Add("--from", from,
+                "Statements from this day or time on (default: as the certificate allows)");
+    command.Add("--to", to,
+                "Statements up to this day (with it) or time (without it; default: as the "
+                "certificate allows)");
+    command.Add("--institution", institutions,
+                "Whose ledger: a code; may be repeated; the broker's comes along (default: "
+                "all that the certificate reaches)");
+    command.AddFlag("--no-statements", no_statements,
+                    "Commitments only; of statements those of the directory");
+    command.AddFlag("--no-persons", no_persons,
+                    "Without the broker's record-management codes, where the certificate allows "
+                    "them");
+    command.Add("--vkey", vkeys,
+                "The broker's founding key (default: the profile's), and behind it later "
+                "ones");
+    command.Footer(
         "Examples:\n"
         "  nakadachi --profile inspector.json evidence export evidence\n"
         "  nakadachi --profile inspector.json evidence export --from 令和6年4月1日 "
@@ -197,23 +197,23 @@ struct BundleOptions {
   std::string kind = "permit";
   std::vector<std::string> vkeys;
   bool overwrite = false;
-  void Declare(CLI::App& command) {
-    command.add_option("folder", folder, "An export")->required();
-    command.add_option("--out", output, "File to make")->required();
-    auto* in = command.add_option("--log", log, "Whose ledger: a code or broker");
-    auto* at = command.add_option("--index", index, "Index of the entry in --log")->needs(in);
-    in->needs(at);
-    auto* number = command.add_option("--permit", permit, "Permit number, 32 hex digits");
-    number->excludes(at);
+  void Declare(Command& command) {
+    command.Add("folder", folder, "An export").Required();
+    command.Add("--out", output, "File to make").Required();
+    Option in = command.Add("--log", log, "Whose ledger: a code or broker");
+    Option at = command.Add("--index", index, "Index of the entry in --log").Needs(in);
+    in.Needs(at);
+    Option number = command.Add("--permit", permit, "Permit number, 32 hex digits");
+    number.Excludes(at);
     command
-        .add_option("--kind", kind,
-                    "Of the exchange of --permit: query, permit (default), provision or receipt")
-        ->check(CLI::IsMember({"query", "permit", "provision", "receipt"}));
-    command.add_option("--vkey", vkeys,
-                       "The broker's founding key (default: as the export says; who verifies the "
-                       "bundle brings their own)");
-    command.add_flag("--overwrite", overwrite, "Replace a file that is there already");
-    command.footer(
+        .Add("--kind", kind,
+             "Of the exchange of --permit: query, permit (default), provision or receipt")
+        .OneOf({"query", "permit", "provision", "receipt"});
+    command.Add("--vkey", vkeys,
+                "The broker's founding key (default: as the export says; who verifies the "
+                "bundle brings their own)");
+    command.AddFlag("--overwrite", overwrite, "Replace a file that is there already");
+    command.Footer(
         "Examples:\n"
         "  nakadachi evidence bundle evidence --log broker --index 12 --out record.bundle\n"
         "  nakadachi evidence bundle evidence --permit 5b2f… --kind provision --out answer.bundle");
@@ -274,10 +274,10 @@ int Bundle(Context& context, const BundleOptions& options) {
 struct VerifyBundleOptions {
   std::string file;
   std::vector<std::string> vkeys;
-  void Declare(CLI::App& command) {
-    command.add_option("file", file, "A bundle")->required();
-    command.add_option("--vkey", vkeys, "The broker's founding key (default: the profile's)");
-    command.footer(
+  void Declare(Command& command) {
+    command.Add("file", file, "A bundle").Required();
+    command.Add("--vkey", vkeys, "The broker's founding key (default: the profile's)");
+    command.Footer(
         "Example: nakadachi evidence verify-bundle record.bundle --vkey "
         "nakadachi/broker/statements+…\n"
         "All that must be known beforehand is the broker's founding key.");
@@ -333,17 +333,16 @@ int VerifyBundle(Context& context, const VerifyBundleOptions& options) {
 
 }  // namespace
 
-void AddEvidenceCommands(CLI::App& app, Context& context) {
-  CLI::App* group = app.add_subcommand("evidence", "For inspectors: ledgers as evidence");
-  group->require_subcommand(1);
-  group->footer("Example: nakadachi --profile inspector.json evidence export evidence");
-  AddCommand(group->add_subcommand("export", "Bring ledgers into a folder; again for what is new"),
+void AddEvidenceCommands(Command& app, Context& context) {
+  Command group = app.Group("evidence", "For inspectors: ledgers as evidence",
+                            "Example: nakadachi --profile inspector.json evidence export evidence");
+  AddCommand(group.Subcommand("export", "Bring ledgers into a folder; again for what is new"),
              context, &Export);
-  AddCommand(group->add_subcommand("bundle", "One record of an export as a file of its own"),
-             context, &Bundle);
-  AddCommand(group->add_subcommand("verify-bundle", "Check such a file; no server is asked"),
-             context, &VerifyBundle);
-  AddOwnRecordsCommand(*group, context);
+  AddCommand(group.Subcommand("bundle", "One record of an export as a file of its own"), context,
+             &Bundle);
+  AddCommand(group.Subcommand("verify-bundle", "Check such a file; no server is asked"), context,
+             &VerifyBundle);
+  AddOwnRecordsCommand(group, context);
 }
 
 }  // namespace nakadachi::cli

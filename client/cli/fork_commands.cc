@@ -1,7 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
-#include "client/cli/add_command.h"
+#include "client/cli/command_line.h"
 #include "client/cli/ledger_source.h"
 #include "client/witness_client.h"
 #include "common/base/status.h"
@@ -28,9 +28,9 @@ absl::StatusOr<Asked> Connect(const Context& context) {
 
 struct ForksOptions {
   std::string out;
-  void Declare(CLI::App& command) {
-    command.add_option("--out", out, "Write each proof into this folder, as <id>.fork");
-    command.footer(
+  void Declare(Command& command) {
+    command.Add("--out", out, "Write each proof into this folder, as <id>.fork");
+    command.Footer(
         "Examples:\n"
         "  nakadachi --profile 072028-staff.json ledger forks\n"
         "  nakadachi --profile 072028-staff.json ledger forks --out proofs --json\n"
@@ -114,9 +114,9 @@ int Forks(Context& context, const ForksOptions& options) {
 
 struct ClearOptions {
   std::string id;
-  void Declare(CLI::App& command) {
-    command.add_option("id", id, "The fork, as `ledger forks` names it")->required();
-    command.footer(
+  void Declare(Command& command) {
+    command.Add("id", id, "The fork, as `ledger forks` names it").Required();
+    command.Footer(
         "Example: nakadachi --profile 072028-operator.json ledger clear-fork 5f0c…\n"
         "For operators, once it is known what happened. It is recorded; the ledger begins anew "
         "with "
@@ -148,13 +148,12 @@ int Clear(Context& context, const ClearOptions& options) {
 struct CheckOptions {
   std::string file;
   std::vector<std::string> vkeys;
-  void Declare(CLI::App& command) {
-    command.add_option("file", file, "A proof, as `ledger forks --out` writes it")->required();
-    command.add_option(
-        "--vkey", vkeys,
-        "C2SP verifier key of the ledger; may be repeated. Without it the keys named "
-        "in the file are taken: whose they are must then be known from elsewhere");
-    command.footer(
+  void Declare(Command& command) {
+    command.Add("file", file, "A proof, as `ledger forks --out` writes it").Required();
+    command.Add("--vkey", vkeys,
+                "C2SP verifier key of the ledger; may be repeated. Without it the keys named "
+                "in the file are taken: whose they are must then be known from elsewhere");
+    command.Footer(
         "Example: nakadachi ledger check-fork 5f0c….fork --vkey 'nakadachi/broker/statements+…'\n"
         "Asks no server. Exit code 0: the proof holds; 1: it does not.");
   }
@@ -210,12 +209,11 @@ int CheckFork(Context& context, const CheckOptions& options) {
 
 }  // namespace
 
-void AddForkCommands(CLI::App& group, Context& context) {
-  AddCommand(group.add_subcommand("forks", "Whose ledgers are followed, and the forks found"),
-             context, &Forks);
-  AddCommand(group.add_subcommand("check-fork", "Check a fork's proof offline"), context,
-             &CheckFork);
-  AddCommand(group.add_subcommand("clear-fork", "Rely on a ledger again"), context, &Clear);
+void AddForkCommands(Command& group, Context& context) {
+  AddCommand(group.Subcommand("forks", "Whose ledgers are followed, and the forks found"), context,
+             &Forks);
+  AddCommand(group.Subcommand("check-fork", "Check a fork's proof offline"), context, &CheckFork);
+  AddCommand(group.Subcommand("clear-fork", "Rely on a ledger again"), context, &Clear);
 }
 
 }  // namespace nakadachi::cli

@@ -2,7 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
-#include "client/cli/add_command.h"
+#include "client/cli/command_line.h"
 #include "client/cli/ledger_source.h"
 #include "client/cli/statement_text.h"
 #include "common/base/status.h"
@@ -21,21 +21,20 @@ struct ShowOptions {
   bool commitments = false;
   std::string data;
   std::string kek;
-  void Declare(CLI::App& command) {
-    command.add_option("--institution", institution,
-                       "Whose ledger: a code or broker (default: the profile's own)");
-    command.add_option("--start", start, "First entry (default: 0)");
-    command.add_option("--limit", limit, "How many to show (default: 20; 0: all)")
-        ->check(CLI::Range(int64_t{0}, INT64_MAX));
+  void Declare(Command& command) {
+    command.Add("--institution", institution,
+                "Whose ledger: a code or broker (default: the profile's own)");
+    command.Add("--start", start, "First entry (default: 0)");
+    command.Add("--limit", limit, "How many to show (default: 20; 0: all)")
+        .Within(int64_t{0}, INT64_MAX);
     command
-        .add_option("--kind", kind,
-                    "Only query, permit, refusal, provision, receipt, operation or directory")
-        ->check(CLI::IsMember(
-            {"query", "permit", "refusal", "provision", "receipt", "operation", "directory"}));
-    command.add_flag("--commitments", commitments, "Only indices and commitments");
-    auto* folder = command.add_option("--data", data, "Read a stopped server's database here");
-    command.add_option("--kek", kek, "File of the key-encryption key of --data")->needs(folder);
-    command.footer(
+        .Add("--kind", kind,
+             "Only query, permit, refusal, provision, receipt, operation or directory")
+        .OneOf({"query", "permit", "refusal", "provision", "receipt", "operation", "directory"});
+    command.AddFlag("--commitments", commitments, "Only indices and commitments");
+    Option folder = command.Add("--data", data, "Read a stopped server's database here");
+    command.Add("--kek", kek, "File of the key-encryption key of --data").Needs(folder);
+    command.Footer(
         "Examples:\n"
         "  nakadachi --profile operator.json ledger show --start 100 --limit 10\n"
         "  nakadachi --profile staff.json ledger show --kind query --json\n"
@@ -106,23 +105,22 @@ struct VerifyOptions {
   bool statements = false;
   std::string data;
   std::string kek;
-  void Declare(CLI::App& command) {
-    command.add_option("--institution", institution,
-                       "Whose ledger: a code or broker (default: the profile's own)");
-    command.add_option("--vkey", vkeys,
-                       "C2SP verifier key to check with; may be repeated. Without it the key that "
-                       "the server names is taken: then it can only be found consistent");
-    command.add_option("--remember", remember,
-                       "File of the last checkpoint seen: what is in it must lie in the same "
-                       "history; it is replaced by the newest");
-    command.add_flag("--statements", statements,
-                     "Also check that every statement fits its commitment");
-    auto* folder =
-        command.add_option("--data", data, "Read a stopped server's database in this folder");
-    auto* kek_option = command.add_option("--kek", kek, "File of the key-encryption key of --data");
-    kek_option->needs(folder);
-    folder->needs(kek_option);
-    command.footer(
+  void Declare(Command& command) {
+    command.Add("--institution", institution,
+                "Whose ledger: a code or broker (default: the profile's own)");
+    command.Add("--vkey", vkeys,
+                "C2SP verifier key to check with; may be repeated. Without it the key that "
+                "the server names is taken: then it can only be found consistent");
+    command.Add("--remember", remember,
+                "File of the last checkpoint seen: what is in it must lie in the same "
+                "history; it is replaced by the newest");
+    command.AddFlag("--statements", statements,
+                    "Also check that every statement fits its commitment");
+    Option folder = command.Add("--data", data, "Read a stopped server's database in this folder");
+    Option kek_option = command.Add("--kek", kek, "File of the key-encryption key of --data");
+    kek_option.Needs(folder);
+    folder.Needs(kek_option);
+    command.Footer(
         "Examples:\n"
         "  nakadachi --profile operator.json ledger verify --remember broker.checkpoint\n"
         "  nakadachi ledger verify --data /var/lib/nakadachi/broker --kek broker.kek --vkey "
@@ -267,14 +265,13 @@ int Verify(Context& context, const VerifyOptions& options) {
 
 }  // namespace
 
-void AddLedgerCommands(CLI::App& app, Context& context) {
-  CLI::App* group = app.add_subcommand("ledger", "What an institution has recorded");
-  group->require_subcommand(1);
-  group->footer("Example: nakadachi --profile operator.json ledger verify");
-  AddCommand(group->add_subcommand("show", "Entries in readable form"), context, &Show);
-  AddCommand(group->add_subcommand("verify", "Recompute the whole ledger and check its signature"),
+void AddLedgerCommands(Command& app, Context& context) {
+  Command group = app.Group("ledger", "What an institution has recorded",
+                            "Example: nakadachi --profile operator.json ledger verify");
+  AddCommand(group.Subcommand("show", "Entries in readable form"), context, &Show);
+  AddCommand(group.Subcommand("verify", "Recompute the whole ledger and check its signature"),
              context, &Verify);
-  AddForkCommands(*group, context);
+  AddForkCommands(group, context);
 }
 
 }  // namespace nakadachi::cli

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <iostream>
 
-#include "client/cli/commands.h"
+#include "client/cli/command_line.h"
 
 namespace nakadachi::cli {
 namespace {
@@ -28,17 +28,18 @@ int Main(int argc, char** argv) {
                  "Seconds for which a server that is not reached is tried again (default 10)")
       ->check(CLI::Range(0.0, 86400.0));
   app.add_flag("--json", json, "Print JSON");
-  AddPkiCommands(app, context);
-  AddMemberCommands(app, context);
-  AddPermissionListCommands(app, context);
-  AddPersonCommands(app, context);
-  AddReplicaCommands(app, context);
-  AddQueryCommands(app, context);
-  AddReviewCommands(app, context);
-  AddLedgerCommands(app, context);
-  AddEvidenceCommands(app, context);
-  AddRetentionCommands(app, context);
-  AddStatusCommand(app, context);
+  Command commands(&app);
+  AddPkiCommands(commands, context);
+  AddMemberCommands(commands, context);
+  AddPermissionListCommands(commands, context);
+  AddPersonCommands(commands, context);
+  AddReplicaCommands(commands, context);
+  AddQueryCommands(commands, context);
+  AddReviewCommands(commands, context);
+  AddLedgerCommands(commands, context);
+  AddEvidenceCommands(commands, context);
+  AddRetentionCommands(commands, context);
+  AddStatusCommand(commands, context);
   try {
     app.parse(argc, argv);
   } catch (const CLI::RequiredError& error) {

@@ -1,7 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
-#include "client/cli/add_command.h"
+#include "client/cli/command_line.h"
 #include "common/base/status.h"
 #include "common/crypto/crypto.h"
 #include "common/crypto/key_file.h"
@@ -34,10 +34,10 @@ struct KeyOptions {
   std::string file;
   std::string valid_from;
   std::string valid_until;
-  void Declare(CLI::App& command) {
-    command.add_option("--keys", file, "The member's public key file (….keys.pub)")->required();
-    command.add_option("--valid-from", valid_from, "Default: now, by the broker's clock");
-    command.add_option("--valid-until", valid_until, "Default: open");
+  void Declare(Command& command) {
+    command.Add("--keys", file, "The member's public key file (….keys.pub)").Required();
+    command.Add("--valid-from", valid_from, "Default: now, by the broker's clock");
+    command.Add("--valid-until", valid_until, "Default: open");
   }
 };
 
@@ -90,16 +90,15 @@ struct AddOptions {
   std::string address;
   std::string dns_name;
   KeyOptions keys;
-  void Declare(CLI::App& command) {
-    command.add_option("code", code, "Local-government code")->required();
-    command.add_option("--name", name, "Its name")->required();
-    command.add_option("--category", category,
-                       "Of the permission list: municipality (default), prefecture, …");
-    command.add_option("--address", address, "host:port of its intermediate server")->required();
-    command.add_option("--dns-name", dns_name,
-                       "DNS name of that server's certificate (default: by code)");
+  void Declare(Command& command) {
+    command.Add("code", code, "Local-government code").Required();
+    command.Add("--name", name, "Its name").Required();
+    command.Add("--category", category,
+                "Of the permission list: municipality (default), prefecture, …");
+    command.Add("--address", address, "host:port of its intermediate server").Required();
+    command.Add("--dns-name", dns_name, "DNS name of that server's certificate (default: by code)");
     keys.Declare(command);
-    command.footer(
+    command.Footer(
         "Example: nakadachi member add 072028 --name 会津若松市 --keys 072028.keys.pub "
         "--address 10.1.2.3:7001");
   }
@@ -129,7 +128,7 @@ int Add(Context& context, const AddOptions& options) {
 }
 
 struct ListOptions {
-  void Declare(CLI::App& command) { command.footer("Example: nakadachi member list --json"); }
+  void Declare(Command& command) { command.Footer("Example: nakadachi member list --json"); }
 };
 
 int KeysInForce(const v1::MemberInfo& member) {
@@ -180,10 +179,10 @@ int List(Context& context, const ListOptions&) {
 struct KeyAddOptions {
   std::string code;
   KeyOptions keys;
-  void Declare(CLI::App& command) {
-    command.add_option("code", code, "Local-government code, or broker")->required();
+  void Declare(Command& command) {
+    command.Add("code", code, "Local-government code, or broker").Required();
     keys.Declare(command);
-    command.footer("Example: nakadachi member key-add 072028 --keys 072028-2.keys.pub");
+    command.Footer("Example: nakadachi member key-add 072028 --keys 072028-2.keys.pub");
   }
 };
 
@@ -210,14 +209,13 @@ struct KeyRevokeOptions {
   std::string vkey;
   std::string from;
   std::string reason;
-  void Declare(CLI::App& command) {
-    command.add_option("code", code, "Local-government code, or broker")->required();
-    auto* file_option = command.add_option("--keys", file, "The public key file, or");
-    command.add_option("--vkey", vkey, "the key as `member list --json` shows it")
-        ->excludes(file_option);
-    command.add_option("--from", from, "From when on it is not to be trusted (default: now)");
-    command.add_option("--reason", reason, "Why; recorded for good")->required();
-    command.footer(
+  void Declare(Command& command) {
+    command.Add("code", code, "Local-government code, or broker").Required();
+    Option file_option = command.Add("--keys", file, "The public key file, or");
+    command.Add("--vkey", vkey, "the key as `member list --json` shows it").Excludes(file_option);
+    command.Add("--from", from, "From when on it is not to be trusted (default: now)");
+    command.Add("--reason", reason, "Why; recorded for good").Required();
+    command.Footer(
         "Example: nakadachi member key-revoke 072028 --keys 072028.keys.pub --reason 'lost disk'");
   }
 };
@@ -264,12 +262,11 @@ struct RouteOptions {
   std::string code;
   std::string address;
   std::string dns_name;
-  void Declare(CLI::App& command) {
-    command.add_option("code", code, "Local-government code")->required();
-    command.add_option("--address", address, "host:port of its intermediate server")->required();
-    command.add_option("--dns-name", dns_name,
-                       "DNS name of that server's certificate (default: by code)");
-    command.footer("Example: nakadachi member route 072028 --address 10.1.2.9:7001");
+  void Declare(Command& command) {
+    command.Add("code", code, "Local-government code").Required();
+    command.Add("--address", address, "host:port of its intermediate server").Required();
+    command.Add("--dns-name", dns_name, "DNS name of that server's certificate (default: by code)");
+    command.Footer("Example: nakadachi member route 072028 --address 10.1.2.9:7001");
   }
 };
 
@@ -289,16 +286,14 @@ int Route(Context& context, const RouteOptions& options) {
 
 }  // namespace
 
-void AddMemberCommands(CLI::App& app, Context& context) {
-  CLI::App* group =
-      app.add_subcommand("member", "Members of the network (by the broker's operator)");
-  group->require_subcommand(1);
-  group->footer("Example: nakadachi --profile operator.json member list");
-  AddCommand(group->add_subcommand("add", "Admit a member"), context, &Add);
-  AddCommand(group->add_subcommand("list", "Members with their keys and routes"), context, &List);
-  AddCommand(group->add_subcommand("key-add", "Add a member's new key"), context, &KeyAdd);
-  AddCommand(group->add_subcommand("key-revoke", "Revoke a member's key"), context, &KeyRevoke);
-  AddCommand(group->add_subcommand("route", "Change where a member is reached"), context, &Route);
+void AddMemberCommands(Command& app, Context& context) {
+  Command group = app.Group("member", "Members of the network (by the broker's operator)",
+                            "Example: nakadachi --profile operator.json member list");
+  AddCommand(group.Subcommand("add", "Admit a member"), context, &Add);
+  AddCommand(group.Subcommand("list", "Members with their keys and routes"), context, &List);
+  AddCommand(group.Subcommand("key-add", "Add a member's new key"), context, &KeyAdd);
+  AddCommand(group.Subcommand("key-revoke", "Revoke a member's key"), context, &KeyRevoke);
+  AddCommand(group.Subcommand("route", "Change where a member is reached"), context, &Route);
 }
 
 }  // namespace nakadachi::cli

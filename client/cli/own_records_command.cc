@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
-#include "client/cli/add_command.h"
+#include "client/cli/command_line.h"
 #include "client/cli/secret_input.h"
 #include "client/cli/statement_text.h"
 #include "client/inspection_client.h"
@@ -22,12 +22,12 @@ constexpr size_t kIdBytes = 16;
 
 struct OwnRecordsOptions {
   std::string code_file;
-  void Declare(CLI::App& command) {
-    command.add_option("--code-file", code_file,
-                       "File of the person's record-management code, 32 hex digits, mode 0600; "
-                       "without it the individual number is read from standard input and juki net "
-                       "finds the code");
-    command.footer(
+  void Declare(Command& command) {
+    command.Add("--code-file", code_file,
+                "File of the person's record-management code, 32 hex digits, mode 0600; "
+                "without it the individual number is read from standard input and juki net "
+                "finds the code");
+    command.Footer(
         "Examples:\n"
         "  nakadachi --profile portal.json evidence own-records < number.txt\n"
         "  nakadachi --profile portal.json evidence own-records --code-file code.txt --json\n"
@@ -155,9 +155,9 @@ int OwnRecords(Context& context, const OwnRecordsOptions& options) {
 
 }  // namespace
 
-void AddOwnRecordsCommand(CLI::App& group, Context& context) {
-  AddCommand(group.add_subcommand("own-records",
-                                  "For portals: who asked what about a person, told to the person"),
+void AddOwnRecordsCommand(Command& group, Context& context) {
+  AddCommand(group.Subcommand("own-records",
+                              "For portals: who asked what about a person, told to the person"),
              context, &OwnRecords);
 }
 

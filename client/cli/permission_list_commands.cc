@@ -4,7 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
-#include "client/cli/add_command.h"
+#include "client/cli/command_line.h"
 #include "client/cli/list_replay.h"
 #include "client/cli/recorded_lists.h"
 #include "common/base/status.h"
@@ -45,9 +45,9 @@ Json RowJson(const permission::Row& row) {
 
 struct CheckOptions {
   std::string file;
-  void Declare(CLI::App& command) {
-    command.add_option("file", file, "The list, CSV")->required();
-    command.footer("Example: nakadachi permission-list check list.csv");
+  void Declare(Command& command) {
+    command.Add("file", file, "The list, CSV").Required();
+    command.Footer("Example: nakadachi permission-list check list.csv");
   }
 };
 
@@ -89,10 +89,10 @@ int Check(Context& context, const CheckOptions& options) {
 struct PublishOptions {
   std::string file;
   std::string from;
-  void Declare(CLI::App& command) {
-    command.add_option("file", file, "The list, CSV")->required();
-    command.add_option("--from", from, "In force from this time on (default: now)");
-    command.footer("Example: nakadachi permission-list publish list.csv --from 2024-05-27");
+  void Declare(Command& command) {
+    command.Add("file", file, "The list, CSV").Required();
+    command.Add("--from", from, "In force from this time on (default: now)");
+    command.Footer("Example: nakadachi permission-list publish list.csv --from 2024-05-27");
   }
 };
 
@@ -143,18 +143,17 @@ struct ExplainOptions {
   std::string procedure;
   std::string items;
   BrokerLedgerOptions ledger;
-  void Declare(CLI::App& command) {
-    command.add_option("--list", list,
-                       "The list, CSV; without it the version that the broker's ledger says was in "
-                       "force on that day");
-    command.add_option("--date", date, "YYYY-MM-DD in Japan (default: today)");
-    command.add_option("--requester-category", requester, "Who asks (default: municipality)");
-    command.add_option("--provider-category", provider, "Who is asked (default: municipality)");
-    command.add_option("--procedure", procedure, "The procedure")->required();
-    command.add_option("--items", items,
-                       "Items, separated by commas (default: the procedure's name)");
+  void Declare(Command& command) {
+    command.Add("--list", list,
+                "The list, CSV; without it the version that the broker's ledger says was in "
+                "force on that day");
+    command.Add("--date", date, "YYYY-MM-DD in Japan (default: today)");
+    command.Add("--requester-category", requester, "Who asks (default: municipality)");
+    command.Add("--provider-category", provider, "Who is asked (default: municipality)");
+    command.Add("--procedure", procedure, "The procedure").Required();
+    command.Add("--items", items, "Items, separated by commas (default: the procedure's name)");
     ledger.Declare(command);
-    command.footer(
+    command.Footer(
         "Example: nakadachi permission-list explain --list list.csv --date 2024-05-26 "
         "--requester-category municipality --provider-category prefecture --procedure immunization "
         "--items immunization\nExit code 0: permitted; 1: not permitted.");
@@ -273,18 +272,16 @@ struct DiffOptions {
   bool ledger = false;
   std::string as_on;
   BrokerLedgerOptions source;
-  void Declare(CLI::App& command) {
-    command.add_option("before", before, "The list as it is, CSV")->required();
-    command.add_option("after", after, "The list as it would be, CSV")->required();
-    auto* flag = command.add_flag("--ledger", ledger,
+  void Declare(Command& command) {
+    command.Add("before", before, "The list as it is, CSV").Required();
+    command.Add("after", after, "The list as it would be, CSV").Required();
+    Option flag = command.AddFlag("--ledger", ledger,
                                   "Also decide every query that the broker recorded again under "
                                   "the list as it would be, and show which would change");
-    command
-        .add_option("--as-on", as_on,
-                    "Decide them as if asked on this day (default: each on its own)")
-        ->needs(flag);
+    command.Add("--as-on", as_on, "Decide them as if asked on this day (default: each on its own)")
+        .Needs(flag);
     source.Declare(command);
-    command.footer(
+    command.Footer(
         "Example: nakadachi permission-list diff list.csv amended.csv\n"
         "         nakadachi permission-list diff list.csv amended.csv --ledger --as-on 2024-05-27\n"
         "Exit code 0 whether or not there are differences.");
@@ -371,17 +368,15 @@ int Diff(Context& context, const DiffOptions& options) {
 
 }  // namespace
 
-void AddPermissionListCommands(CLI::App& app, Context& context) {
-  CLI::App* group = app.add_subcommand("permission-list", "The query-permission list");
-  group->require_subcommand(1);
-  group->footer("Example: nakadachi permission-list check list.csv");
-  AddCommand(group->add_subcommand("check", "Check a list and name every problem"), context,
-             &Check);
-  AddCommand(group->add_subcommand("publish", "Publish a list (by the broker's operator)"), context,
+void AddPermissionListCommands(Command& app, Context& context) {
+  Command group = app.Group("permission-list", "The query-permission list",
+                            "Example: nakadachi permission-list check list.csv");
+  AddCommand(group.Subcommand("check", "Check a list and name every problem"), context, &Check);
+  AddCommand(group.Subcommand("publish", "Publish a list (by the broker's operator)"), context,
              &Publish);
-  AddCommand(group->add_subcommand("explain", "Say whether a query is permitted, and by which row"),
+  AddCommand(group.Subcommand("explain", "Say whether a query is permitted, and by which row"),
              context, &Explain);
-  AddCommand(group->add_subcommand("diff", "Say what an amendment would change"), context, &Diff);
+  AddCommand(group.Subcommand("diff", "Say what an amendment would change"), context, &Diff);
 }
 
 }  // namespace nakadachi::cli

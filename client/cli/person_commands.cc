@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
-#include "client/cli/add_command.h"
+#include "client/cli/command_line.h"
 #include "client/cli/person_csv.h"
 #include "client/cli/secret_input.h"
 #include "common/base/status.h"
@@ -22,16 +22,16 @@ struct RegisterOptions {
   std::string addressee_number;
   std::string file;
   bool resident = false;
-  void Declare(CLI::App& command) {
-    auto* one = command.add_option("addressee-number", addressee_number,
-                                   "One person; the individual number is read from standard input");
+  void Declare(Command& command) {
+    Option one = command.Add("addressee-number", addressee_number,
+                             "One person; the individual number is read from standard input");
     command
-        .add_option("--file", file,
-                    "CSV of addressee_number, individual_number[, resident_code]; - for standard "
-                    "input")
-        ->excludes(one);
-    command.add_flag("--resident", resident, "Register the residents at juki net first");
-    command.footer(
+        .Add("--file", file,
+             "CSV of addressee_number, individual_number[, resident_code]; - for standard "
+             "input")
+        .Excludes(one);
+    command.AddFlag("--resident", resident, "Register the residents at juki net first");
+    command.Footer(
         "Examples:\n"
         "  nakadachi person register --file persons.csv\n"
         "  nakadachi person register 1000001 < number.txt\n"
@@ -196,12 +196,12 @@ struct ProtectOptions {
   std::string addressee_number;
   bool off = false;
   std::vector<std::string> withheld;
-  void Declare(CLI::App& command) {
-    command.add_option("addressee-number", addressee_number, "The person")->required();
-    command.add_flag("--off", off, "Answer automatically again");
-    command.add_option("--withhold", withheld,
-                       "Item that may not be given; may be repeated. What is not named is given");
-    command.footer(
+  void Declare(Command& command) {
+    command.Add("addressee-number", addressee_number, "The person").Required();
+    command.AddFlag("--off", off, "Answer automatically again");
+    command.Add("--withhold", withheld,
+                "Item that may not be given; may be repeated. What is not named is given");
+    command.Footer(
         "Examples:\n"
         "  nakadachi person protect 1000001             staff look before anything is sent\n"
         "  nakadachi person protect 1000001 --off");
@@ -233,12 +233,11 @@ int Protect(Context& context, const ProtectOptions& options) {
 
 }  // namespace
 
-void AddPersonCommands(CLI::App& app, Context& context) {
-  CLI::App* group = app.add_subcommand("person", "Persons of the addressee system");
-  group->require_subcommand(1);
-  group->footer("Example: nakadachi person register --file persons.csv");
-  AddCommand(group->add_subcommand("register", "Acquire linkage codes"), context, &Register);
-  AddCommand(group->add_subcommand("protect", "Set the automatic-reply-disabled flag"), context,
+void AddPersonCommands(Command& app, Context& context) {
+  Command group = app.Group("person", "Persons of the addressee system",
+                            "Example: nakadachi person register --file persons.csv");
+  AddCommand(group.Subcommand("register", "Acquire linkage codes"), context, &Register);
+  AddCommand(group.Subcommand("protect", "Set the automatic-reply-disabled flag"), context,
              &Protect);
 }
 

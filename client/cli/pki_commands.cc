@@ -2,7 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "client/cli/add_command.h"
+#include "client/cli/command_line.h"
 #include "client/cli/period.h"
 #include "common/base/status.h"
 #include "common/rpc/peer.h"
@@ -27,10 +27,10 @@ int Done(Context& context, const absl::Status& status, const Json& json, const s
 struct InitOptions {
   std::string folder;
   bool overwrite = false;
-  void Declare(CLI::App& command) {
-    command.add_option("folder", folder, "Folder of the trust roots")->required();
-    command.add_flag("--overwrite", overwrite, "Replace roots that are there already");
-    command.footer("Example: nakadachi pki init /secure/pki");
+  void Declare(Command& command) {
+    command.Add("folder", folder, "Folder of the trust roots").Required();
+    command.AddFlag("--overwrite", overwrite, "Replace roots that are there already");
+    command.Footer("Example: nakadachi pki init /secure/pki");
   }
 };
 
@@ -63,33 +63,31 @@ struct IssueOptions {
   std::string to;
   int days = 397;
   bool overwrite = false;
-  void Declare(CLI::App& command) {
-    command.add_option("folder", folder, "Folder of the trust roots (pki init)")->required();
-    command.add_option("--out", output, "Writes <out>.pem and <out>.key")->required();
+  void Declare(Command& command) {
+    command.Add("folder", folder, "Folder of the trust roots (pki init)").Required();
+    command.Add("--out", output, "Writes <out>.pem and <out>.key").Required();
     command
-        .add_option("--role", role,
-                    "broker, juki, intermediate, office, operator, staff, inspector or portal")
-        ->required();
-    command.add_option("--institution", institutions,
-                       "Code that the holder may speak for, or an inspector inspect (there also "
-                       "broker, or all); may be repeated");
-    command.add_option("--trust", trust,
-                       "network, terminal or venue (default: terminal for staff, else network)");
-    command.add_option("--dns", dns_names,
-                       "DNS name of a server (default: by role and institutions)");
-    command.add_option("--department", department, "Of a staff member");
-    command.add_option("--staff", staff, "Pseudonym of a staff member, inspector or portal");
-    command.add_flag("--statements", statements,
-                     "Inspector: may see bodies of statements, not commitments only");
-    command.add_flag("--persons", persons,
-                     "Inspector: may see the broker's record-management codes");
-    command.add_option("--from", from, "Inspector: bodies from this day or time on");
-    command.add_option("--to", to, "Inspector: bodies up to this day (with it) or time");
-    command.add_option("--name", name, "Common name (default: last part of --out)");
-    command.add_option("--days", days, "Validity in days (default 397)")
-        ->check(CLI::Range(1, 3650));
-    command.add_flag("--overwrite", overwrite, "Replace files that are there already");
-    command.footer(
+        .Add("--role", role,
+             "broker, juki, intermediate, office, operator, staff, inspector or portal")
+        .Required();
+    command.Add("--institution", institutions,
+                "Code that the holder may speak for, or an inspector inspect (there also "
+                "broker, or all); may be repeated");
+    command.Add("--trust", trust,
+                "network, terminal or venue (default: terminal for staff, else network)");
+    command.Add("--dns", dns_names, "DNS name of a server (default: by role and institutions)");
+    command.Add("--department", department, "Of a staff member");
+    command.Add("--staff", staff, "Pseudonym of a staff member, inspector or portal");
+    command.AddFlag("--statements", statements,
+                    "Inspector: may see bodies of statements, not commitments only");
+    command.AddFlag("--persons", persons,
+                    "Inspector: may see the broker's record-management codes");
+    command.Add("--from", from, "Inspector: bodies from this day or time on");
+    command.Add("--to", to, "Inspector: bodies up to this day (with it) or time");
+    command.Add("--name", name, "Common name (default: last part of --out)");
+    command.Add("--days", days, "Validity in days (default 397)").Within(1, 3650);
+    command.AddFlag("--overwrite", overwrite, "Replace files that are there already");
+    command.Footer(
         "Examples:\n"
         "  nakadachi pki issue /secure/pki --role intermediate --institution 072028 --out tls\n"
         "  nakadachi pki issue /secure/pki --role intermediate --institution 072028 "
@@ -211,12 +209,11 @@ struct KeysOptions {
   std::string path;
   std::string author;
   bool overwrite = false;
-  void Declare(CLI::App& command) {
-    command.add_option("file", path, "Key file to make; <file>.pub goes to the operator")
-        ->required();
-    command.add_option("--institution", author, "Local-government code, or broker")->required();
-    command.add_flag("--overwrite", overwrite, "Replace keys that are there already");
-    command.footer("Example: nakadachi pki keys 072028.keys --institution 072028");
+  void Declare(Command& command) {
+    command.Add("file", path, "Key file to make; <file>.pub goes to the operator").Required();
+    command.Add("--institution", author, "Local-government code, or broker").Required();
+    command.AddFlag("--overwrite", overwrite, "Replace keys that are there already");
+    command.Footer("Example: nakadachi pki keys 072028.keys --institution 072028");
   }
 };
 
@@ -235,10 +232,10 @@ int Keys(Context& context, const KeysOptions& options) {
 struct SecretOptions {
   std::string path;
   bool overwrite = false;
-  void Declare(CLI::App& command) {
-    command.add_option("file", path, "File to make: 32 random bytes")->required();
-    command.add_flag("--overwrite", overwrite, "Replace a secret that is there already");
-    command.footer("Example: nakadachi pki secret 072028.kek");
+  void Declare(Command& command) {
+    command.Add("file", path, "File to make: 32 random bytes").Required();
+    command.AddFlag("--overwrite", overwrite, "Replace a secret that is there already");
+    command.Footer("Example: nakadachi pki secret 072028.kek");
   }
 };
 
@@ -249,15 +246,13 @@ int MakeSecret(Context& context, const SecretOptions& options) {
 
 }  // namespace
 
-void AddPkiCommands(CLI::App& app, Context& context) {
-  CLI::App* group = app.add_subcommand("pki", "Trust roots, certificates, keys and secrets");
-  group->require_subcommand(1);
-  group->footer("Example: nakadachi pki init /secure/pki");
-  AddCommand(group->add_subcommand("init", "Make the three trust roots"), context, &Init);
-  AddCommand(group->add_subcommand("issue", "Issue a certificate for mutual TLS"), context, &Issue);
-  AddCommand(group->add_subcommand("keys", "Make a member's signing and sealing keys"), context,
-             &Keys);
-  AddCommand(group->add_subcommand("secret", "Make a key-encryption key or a code key"), context,
+void AddPkiCommands(Command& app, Context& context) {
+  Command group = app.Group("pki", "Trust roots, certificates, keys and secrets",
+                            "Example: nakadachi pki init /secure/pki");
+  AddCommand(group.Subcommand("init", "Make the three trust roots"), context, &Init);
+  AddCommand(group.Subcommand("issue", "Issue a certificate for mutual TLS"), context, &Issue);
+  AddCommand(group.Subcommand("keys", "Make a member's signing and sealing keys"), context, &Keys);
+  AddCommand(group.Subcommand("secret", "Make a key-encryption key or a code key"), context,
              &MakeSecret);
 }
 

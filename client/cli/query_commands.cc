@@ -3,10 +3,10 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
-#include "client/cli/add_command.h"
 #include "client/cli/answer.h"
 #include "client/cli/batch.h"
 #include "client/cli/batch_input.h"
+#include "client/cli/command_line.h"
 #include "common/base/status.h"
 #include "common/crypto/crypto.h"
 
@@ -26,31 +26,28 @@ struct QueryOptions {
   std::string batch;
   std::string out;
   int in_flight = 256;
-  void Declare(CLI::App& command) {
-    command.add_option("addressee-number", addressee_number, "Whom to ask about");
-    command.add_option("--provider", provider, "Local-government code of who is asked");
-    command.add_option("--procedure", procedure, "Procedure (default: immunization)");
-    command.add_option("--items", items,
-                       "Items, separated by commas (default: the procedure's name)");
-    command.add_option("--department", department,
-                       "Department that asks, where the certificate does not name it");
-    command.add_option("--staff", staff,
-                       "Pseudonym of who asks, where the certificate does not name it");
-    command.add_flag("--non-disclosure", non_disclosure, "The record is not shown to the person");
-    command.add_option(
-        "--request-id", request_id,
-        "32 hexadecimal digits: the same question under the same id is one exchange");
-    command.add_option("--show", show, "Show the exchange of this request id as it stands");
-    auto* input = command.add_option(
+  void Declare(Command& command) {
+    command.Add("addressee-number", addressee_number, "Whom to ask about");
+    command.Add("--provider", provider, "Local-government code of who is asked");
+    command.Add("--procedure", procedure, "Procedure (default: immunization)");
+    command.Add("--items", items, "Items, separated by commas (default: the procedure's name)");
+    command.Add("--department", department,
+                "Department that asks, where the certificate does not name it");
+    command.Add("--staff", staff, "Pseudonym of who asks, where the certificate does not name it");
+    command.AddFlag("--non-disclosure", non_disclosure, "The record is not shown to the person");
+    command.Add("--request-id", request_id,
+                "32 hexadecimal digits: the same question under the same id is one exchange");
+    command.Add("--show", show, "Show the exchange of this request id as it stands");
+    Option input = command.Add(
         "--batch", batch, "CSV of addressee_number[, provider, procedure, items, non_disclosure]");
-    auto* output = command.add_option("--out", out,
-                                      "Answers of --batch: a file ending in .csv or .json. A "
-                                      "file that a crash left is gone on with");
-    input->needs(output);
-    output->needs(input);
-    command.add_option("--in-flight", in_flight, "Questions of --batch asked at a time (256)")
-        ->check(CLI::Range(1, 4096));
-    command.footer(
+    Option output = command.Add("--out", out,
+                                "Answers of --batch: a file ending in .csv or .json. A "
+                                "file that a crash left is gone on with");
+    input.Needs(output);
+    output.Needs(input);
+    command.Add("--in-flight", in_flight, "Questions of --batch asked at a time (256)")
+        .Within(1, 4096);
+    command.Footer(
         "Examples:\n"
         "  nakadachi query 1000001 --provider 072010\n"
         "  nakadachi query --show 0123456789abcdef0123456789abcdef\n"
@@ -260,8 +257,8 @@ int Query(Context& context, const QueryOptions& options) {
 
 }  // namespace
 
-void AddQueryCommands(CLI::App& app, Context& context) {
-  AddCommand(app.add_subcommand("query", "Ask another institution"), context, &Query);
+void AddQueryCommands(Command& app, Context& context) {
+  AddCommand(app.Subcommand("query", "Ask another institution"), context, &Query);
 }
 
 }  // namespace nakadachi::cli

@@ -1,8 +1,9 @@
 #include "client/cli/recorded_lists.h"
 
-#include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "client/cli/command_line.h"
 #include "common/base/status.h"
 #include "common/ledger/commitment.h"
 #include "common/permission/permission_list.h"
@@ -24,10 +25,10 @@ absl::StatusOr<v1::Statement> ParseEntry(const v1::LedgerEntry& entry) {
 
 }  // namespace
 
-void BrokerLedgerOptions::Declare(CLI::App& command) {
-  auto* folder = command.add_option(
+void BrokerLedgerOptions::Declare(Command& command) {
+  Option folder = command.Add(
       "--data", data, "Read a stopped broker's database in this folder instead of a running one");
-  command.add_option("--kek", kek, "File of the key-encryption key of --data")->needs(folder);
+  command.Add("--kek", kek, "File of the key-encryption key of --data").Needs(folder);
 }
 
 absl::Status ReadBrokerLedger(Context& context, const BrokerLedgerOptions& options,

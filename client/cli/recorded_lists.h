@@ -21,7 +21,7 @@ namespace nakadachi::cli {
 struct BrokerLedgerOptions {
   std::string data;
   std::string kek;
-  void Declare(CLI::App& command);
+  void Declare(Command& command);
 };
 
 // Reads every statement of the broker's ledger, each checked against its commitment, in order,

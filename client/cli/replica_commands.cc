@@ -2,7 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
-#include "client/cli/add_command.h"
+#include "client/cli/command_line.h"
 #include "client/cli/replica_csv.h"
 #include "common/base/status.h"
 
@@ -15,10 +15,10 @@ constexpr size_t kProblemsTold = 20;
 struct LoadOptions {
   std::string file;
   bool check = false;
-  void Declare(CLI::App& command) {
-    command.add_option("file", file, "CSV, one row a dose (client/cli/README.md)")->required();
-    command.add_flag("--check", check, "Only check the file");
-    command.footer(
+  void Declare(Command& command) {
+    command.Add("file", file, "CSV, one row a dose (client/cli/README.md)").Required();
+    command.AddFlag("--check", check, "Only check the file");
+    command.Footer(
         "Example: nakadachi replica load replica.csv\n"
         "The whole file is checked before anything is sent. Loading it again does no harm.");
   }
@@ -164,11 +164,10 @@ int Load(Context& context, const LoadOptions& options) {
 
 }  // namespace
 
-void AddReplicaCommands(CLI::App& app, Context& context) {
-  CLI::App* group = app.add_subcommand("replica", "The replica of an institution's records");
-  group->require_subcommand(1);
-  group->footer("Example: nakadachi replica load replica.csv");
-  AddCommand(group->add_subcommand("load", "Register what a source system holds"), context, &Load);
+void AddReplicaCommands(Command& app, Context& context) {
+  Command group = app.Group("replica", "The replica of an institution's records",
+                            "Example: nakadachi replica load replica.csv");
+  AddCommand(group.Subcommand("load", "Register what a source system holds"), context, &Load);
 }
 
 }  // namespace nakadachi::cli

@@ -9,7 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/synchronization/notification.h"
-#include "client/cli/add_command.h"
+#include "client/cli/command_line.h"
 #include "common/base/fiscal_year.h"
 #include "common/base/random.h"
 #include "common/base/status.h"
@@ -23,10 +23,10 @@ constexpr size_t kHoldIdBytes = 16;
 // Whose ledger, and the server that keeps it.
 struct LedgerChoice {
   std::string institution;
-  void Declare(CLI::App& command) {
-    command.add_option("--institution", institution,
-                       "Whose ledger: a local-government code or \"broker\" (the profile's own "
-                       "municipality where it has one, else the broker)");
+  void Declare(Command& command) {
+    command.Add("--institution", institution,
+                "Whose ledger: a local-government code or \"broker\" (the profile's own "
+                "municipality where it has one, else the broker)");
   }
 };
 struct Keeper {
@@ -78,9 +78,9 @@ Json ErasureJson(const v1::Erasure& erasure) {
 // ---------------------------------------------------------------- status
 
 struct StatusOptions : LedgerChoice {
-  void Declare(CLI::App& command) {
+  void Declare(Command& command) {
     LedgerChoice::Declare(command);
-    command.footer("Example: nakadachi --profile staff.json retention status");
+    command.Footer("Example: nakadachi --profile staff.json retention status");
   }
 };
 
@@ -138,13 +138,13 @@ struct EraseOptions : LedgerChoice {
   bool dry_run = false;
   bool yes = false;
   std::string staff;
-  void Declare(CLI::App& command) {
+  void Declare(Command& command) {
     LedgerChoice::Declare(command);
-    command.add_option("year", year, "Fiscal year: 2018 is 2018-04-01 to 2019-03-31")->required();
-    command.add_flag("--dry-run", dry_run, "Only say what would go");
-    command.add_flag("--yes", yes, "Do not ask: what is erased cannot come back");
-    command.add_option("--staff", staff, "Pseudonym, where the certificate does not name it");
-    command.footer("Example: nakadachi --profile staff.json retention erase 2018 --dry-run");
+    command.Add("year", year, "Fiscal year: 2018 is 2018-04-01 to 2019-03-31").Required();
+    command.AddFlag("--dry-run", dry_run, "Only say what would go");
+    command.AddFlag("--yes", yes, "Do not ask: what is erased cannot come back");
+    command.Add("--staff", staff, "Pseudonym, where the certificate does not name it");
+    command.Footer("Example: nakadachi --profile staff.json retention erase 2018 --dry-run");
   }
 };
 
@@ -232,14 +232,14 @@ struct HoldOptions : LedgerChoice {
   std::string reason;
   std::string hold_id;
   std::string staff;
-  void Declare(CLI::App& command) {
+  void Declare(Command& command) {
     LedgerChoice::Declare(command);
-    command.add_option("--permit", permits, "Permit number: this ledger's records of the exchange");
-    command.add_option("--entry", entries, "Index of a single entry");
-    command.add_option("--reason", reason, "For the ledger; no personal data")->required();
-    command.add_option("--hold-id", hold_id, "32 hexadecimal digits; random where absent");
-    command.add_option("--staff", staff, "Pseudonym, where the certificate does not name it");
-    command.footer(
+    command.Add("--permit", permits, "Permit number: this ledger's records of the exchange");
+    command.Add("--entry", entries, "Index of a single entry");
+    command.Add("--reason", reason, "For the ledger; no personal data").Required();
+    command.Add("--hold-id", hold_id, "32 hexadecimal digits; random where absent");
+    command.Add("--staff", staff, "Pseudonym, where the certificate does not name it");
+    command.Footer(
         "Example: nakadachi --profile staff.json retention hold --reason \"case 12\" --permit "
         "0123456789abcdef0123456789abcdef");
   }
@@ -284,12 +284,12 @@ struct ReleaseOptions : LedgerChoice {
   std::string hold_id;
   std::string reason;
   std::string staff;
-  void Declare(CLI::App& command) {
+  void Declare(Command& command) {
     LedgerChoice::Declare(command);
-    command.add_option("hold-id", hold_id, "As `retention holds` shows it")->required();
-    command.add_option("--reason", reason, "For the ledger; no personal data")->required();
-    command.add_option("--staff", staff, "Pseudonym, where the certificate does not name it");
-    command.footer(
+    command.Add("hold-id", hold_id, "As `retention holds` shows it").Required();
+    command.Add("--reason", reason, "For the ledger; no personal data").Required();
+    command.Add("--staff", staff, "Pseudonym, where the certificate does not name it");
+    command.Footer(
         "Example: nakadachi --profile staff.json retention release "
         "0123456789abcdef0123456789abcdef --reason \"case 12 is closed\"");
   }
@@ -318,9 +318,9 @@ int Release(Context& context, const ReleaseOptions& options) {
 }
 
 struct HoldsOptions : LedgerChoice {
-  void Declare(CLI::App& command) {
+  void Declare(Command& command) {
     LedgerChoice::Declare(command);
-    command.footer("Example: nakadachi --profile staff.json retention holds --json");
+    command.Footer("Example: nakadachi --profile staff.json retention holds --json");
   }
 };
 
@@ -358,18 +358,17 @@ int Holds(Context& context, const HoldsOptions& options) {
 
 }  // namespace
 
-void AddRetentionCommands(CLI::App& app, Context& context) {
-  CLI::App* group = app.add_subcommand(
-      "retention", "How long a ledger's statements are kept: fiscal years, erasures, legal holds");
-  group->require_subcommand(1);
-  group->footer("Example: nakadachi --profile staff.json retention status");
-  AddCommand(group->add_subcommand("status", "The fiscal years of the ledger, and what is erased"),
+void AddRetentionCommands(Command& app, Context& context) {
+  Command group = app.Group(
+      "retention", "How long a ledger's statements are kept: fiscal years, erasures, legal holds",
+      "Example: nakadachi --profile staff.json retention status");
+  AddCommand(group.Subcommand("status", "The fiscal years of the ledger, and what is erased"),
              context, &Status);
-  AddCommand(group->add_subcommand("erase", "Destroy the statements of a year that is over"),
-             context, &Erase);
-  AddCommand(group->add_subcommand("hold", "Keep named records beyond their time"), context, &Hold);
-  AddCommand(group->add_subcommand("release", "End a hold"), context, &Release);
-  AddCommand(group->add_subcommand("holds", "The holds in force"), context, &Holds);
+  AddCommand(group.Subcommand("erase", "Destroy the statements of a year that is over"), context,
+             &Erase);
+  AddCommand(group.Subcommand("hold", "Keep named records beyond their time"), context, &Hold);
+  AddCommand(group.Subcommand("release", "End a hold"), context, &Release);
+  AddCommand(group.Subcommand("holds", "The holds in force"), context, &Holds);
 }
 
 }  // namespace nakadachi::cli

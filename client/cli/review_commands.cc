@@ -2,8 +2,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "client/cli/add_command.h"
 #include "client/cli/answer.h"
+#include "client/cli/command_line.h"
 #include "common/base/status.h"
 #include "common/crypto/crypto.h"
 
@@ -12,9 +12,9 @@ namespace {
 
 struct ListOptions {
   bool all = false;
-  void Declare(CLI::App& command) {
-    command.add_flag("--all", all, "Also those that are decided or lapsed");
-    command.footer("Example: nakadachi --profile staff.json review list");
+  void Declare(Command& command) {
+    command.AddFlag("--all", all, "Also those that are decided or lapsed");
+    command.Footer("Example: nakadachi --profile staff.json review list");
   }
 };
 
@@ -74,11 +74,11 @@ int List(Context& context, const ListOptions& options) {
 struct DecideOptions {
   std::string permit_number;
   std::string staff;
-  void Declare(CLI::App& command) {
-    command.add_option("permit-number", permit_number, "As `review list` shows it")->required();
-    command.add_option("--staff", staff, "Pseudonym, where the certificate does not name it");
-    command.footer(absl::StrCat("Example: nakadachi --profile staff.json review ",
-                                command.get_name(), " 0123456789abcdef0123456789abcdef"));
+  void Declare(Command& command) {
+    command.Add("permit-number", permit_number, "As `review list` shows it").Required();
+    command.Add("--staff", staff, "Pseudonym, where the certificate does not name it");
+    command.Footer(absl::StrCat("Example: nakadachi --profile staff.json review ", command.Name(),
+                                " 0123456789abcdef0123456789abcdef"));
   }
 };
 
@@ -115,14 +115,12 @@ int Refuse(Context& context, const DecideOptions& options) {
 
 }  // namespace
 
-void AddReviewCommands(CLI::App& app, Context& context) {
-  CLI::App* group =
-      app.add_subcommand("review", "Questions that staff look at before they are answered");
-  group->require_subcommand(1);
-  group->footer("Example: nakadachi --profile staff.json review list");
-  AddCommand(group->add_subcommand("list", "What awaits review"), context, &List);
-  AddCommand(group->add_subcommand("release", "Send the records"), context, &Release);
-  AddCommand(group->add_subcommand("refuse", "Send none"), context, &Refuse);
+void AddReviewCommands(Command& app, Context& context) {
+  Command group = app.Group("review", "Questions that staff look at before they are answered",
+                            "Example: nakadachi --profile staff.json review list");
+  AddCommand(group.Subcommand("list", "What awaits review"), context, &List);
+  AddCommand(group.Subcommand("release", "Send the records"), context, &Release);
+  AddCommand(group.Subcommand("refuse", "Send none"), context, &Refuse);
 }
 
 }  // namespace nakadachi::cli

@@ -1,7 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
-#include "client/cli/add_command.h"
+#include "client/cli/command_line.h"
 #include "common/base/status.h"
 #include "common/crypto/crypto.h"
 #include "common/rpc/status_mapping.h"
@@ -10,14 +10,14 @@ namespace nakadachi::cli {
 namespace {
 
 struct StatusOptions {
-  uint32_t unanswered = 10;
-  void Declare(CLI::App& command) {
+  int unanswered = 10;
+  void Declare(Command& command) {
     command
-        .add_option("--unanswered", unanswered,
-                    "How many permits without provision or receipt past their time to show "
-                    "(broker; default 10)")
-        ->check(CLI::Range(0u, 10000u));
-    command.footer("Example: nakadachi --profile operator.json status");
+        .Add("--unanswered", unanswered,
+             "How many permits without provision or receipt past their time to show "
+             "(broker; default 10)")
+        .Within(0, 10000);
+    command.Footer("Example: nakadachi --profile operator.json status");
   }
 };
 
@@ -27,7 +27,7 @@ struct Report {
   std::string text;
 };
 
-absl::StatusOr<Report> BrokerReport(const Profile& profile, uint32_t unanswered) {
+absl::StatusOr<Report> BrokerReport(const Profile& profile, int unanswered) {
   NAKADACHI_ASSIGN_OR_RETURN(const auto broker, profile.Broker());
   NAKADACHI_ASSIGN_OR_RETURN(const auto status, broker->GetStatus());
   Report report;
@@ -55,7 +55,8 @@ absl::StatusOr<Report> BrokerReport(const Profile& profile, uint32_t unanswered)
                   status.contradictions(), " contradictions\n  vkey ", status.vkey(), "\n");
   if (unanswered == 0) return report;
 
-  NAKADACHI_ASSIGN_OR_RETURN(const auto late, broker->ListUnanswered(unanswered));
+  NAKADACHI_ASSIGN_OR_RETURN(const auto late,
+                             broker->ListUnanswered(static_cast<uint32_t>(unanswered)));
   json["unanswered"] = Json::array();
   Table table({"permit number", "requester", "provider", "valid until", "missing"});
   for (const auto& permit : late.permits()) {
@@ -170,8 +171,8 @@ int Status(Context& context, const StatusOptions& options) {
 
 }  // namespace
 
-void AddStatusCommand(CLI::App& app, Context& context) {
-  AddCommand(app.add_subcommand("status", "State of the servers that the profile names"), context,
+void AddStatusCommand(Command& app, Context& context) {
+  AddCommand(app.Subcommand("status", "State of the servers that the profile names"), context,
              &Status);
 }
 
