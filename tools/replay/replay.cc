@@ -201,6 +201,7 @@ LogReport Replayer::ReportOf(const LogSource& source, const StructureReport& str
   log.erased = structure.erased;
   log.out_of_scope = structure.withheld;
   log.absent = structure.absent;
+  log.changed = structure.changed;
   log.unreadable = structure.unreadable;
   log.erasures = held.erasures;
   log.root = HexEncode(structure.root);
@@ -311,8 +312,9 @@ void Replayer::AddNotJudged() {
              ? absl::StrCat(log.not_judged,
                             " exchange(s), or parts of such, could not be judged: of this log, ",
                             log.unread, " entries are not there; of the statements, ", log.absent,
-                            " are absent, ", log.unreadable, " unreadable, ", log.erased,
-                            " erased, ", log.out_of_scope, " out of scope.")
+                            " are absent, ", log.changed, " changed, ", log.unreadable,
+                            " unreadable, ", log.erased, " erased, ", log.out_of_scope,
+                            " out of scope.")
              : absl::StrCat(log.not_judged,
                             " exchange(s), or parts of such, could not be judged: this log "
                             "cannot be read."));

@@ -45,12 +45,13 @@ struct LogReport {
   uint64_t erased = 0;                         // bodies that retention has destroyed
   uint64_t out_of_scope = 0;                   // bodies this reader may not see
   uint64_t absent = 0;                         // bodies missing from the export
+  uint64_t changed = 0;                        // bodies that do not fit their commitments
   uint64_t unreadable = 0;                     // bodies damaged or lost in the ledger itself
   uint64_t not_judged = 0;                     // exchanges, for what this log does not show
   std::vector<ErasureReport> erasures;
 
   // Entries whose statements nobody could judge.
-  uint64_t unseen() const { return unread + erased + out_of_scope + absent + unreadable; }
+  uint64_t unseen() const { return unread + erased + out_of_scope + absent + changed + unreadable; }
 };
 
 // A log that the evidence ought to hold and does not.

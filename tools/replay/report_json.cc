@@ -68,6 +68,7 @@ Json Of(const LogReport& log) {
           {"erased", log.erased},
           {"out_of_scope", log.out_of_scope},
           {"absent", log.absent},
+          {"changed", log.changed},
           {"unreadable", log.unreadable},
           {"not_judged", log.not_judged},
           {"erasures", Of(log.erasures)}};

@@ -63,6 +63,7 @@ std::map<std::string, uint64_t> UnseenOf(const LogReport& log) {
   add("erased", log.erased);
   add("out of scope", log.out_of_scope);
   add("absent", log.absent);
+  add("changed", log.changed);
   add("unreadable", log.unreadable);
   return unseen;
 }

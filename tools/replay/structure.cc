@@ -268,6 +268,9 @@ void LogCheck::NoteBodies(const BundleCheck& bundle) {
         break;
     }
   }
+  // They are handed on without their bodies.
+  report_.changed += bundle.changed_bodies().size();
+  report_.absent -= bundle.changed_bodies().size();
 }
 
 // The roots at the sizes of checkpoints that end within a bundle, or with a last, partial one.
@@ -356,7 +359,8 @@ void LogCheck::Conclude() {
   } else {
     judge_.JudgeMember(*options_.directory);
   }
-  const uint64_t unseen = reader_.size() - report_.entries + report_.absent + report_.unreadable;
+  const uint64_t unseen =
+      reader_.size() - report_.entries + report_.absent + report_.changed + report_.unreadable;
   if (options_.author.IsBroker() ? unseen > 0 : options_.directory_may_lack) judge_.MayLackKeys();
   if (missing_from_ != UINT64_MAX) {
     StructureFinding finding;

@@ -116,6 +116,7 @@ struct StructureReport {
   uint64_t erased = 0;
   uint64_t withheld = 0;
   uint64_t absent = 0;
+  uint64_t changed = 0;  // bodies that do not fit their commitments
   uint64_t unreadable = 0;
   uint64_t directory_statements = 0;  // applied, in the broker's log
   uint64_t checkpoints = 0;           // that were checked, the newest among them

@@ -72,11 +72,9 @@ constexpr Sentence kSentences[] = {
      "without it.",
      "この台帳は証拠に含まれておらず、情報連携(またはその一部)$1 件を判定できない。"},
     {"* exchange(s), or parts of such, could not be judged: of this log, * entries are not there; "
-     "of the statements, "
-     "* are absent, * unreadable, * erased, * out of scope.",
+     "of the statements, * are absent, * changed, * unreadable, * erased, * out of scope.",
      "情報連携(またはその一部)$1 件を判定できない。この台帳の記録 $2 件がなく、文の本体は欠落 $3 "
-     "件、読取不能 $4 "
-     "件、消去 $5 件、範囲外 $6 件である。"},
+     "件、変更 $4 件、読取不能 $5 件、消去 $6 件、範囲外 $7 件である。"},
     {"* exchange(s), or parts of such, could not be judged: this log cannot be read.",
      "この台帳を読めないため、情報連携(またはその一部)$1 件を判定できない。"},
     {"The log's author has no power to make a statement of this kind.",
