@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/posix_file.h"
 #include "common/base/status.h"
 #include "common/storage/database.h"
 
@@ -22,33 +23,22 @@ constexpr size_t kCodeBytes = 16;
 // Unsigned, so that rows sort by their bytes.
 using Row = std::array<uint8_t, 24>;
 
-absl::Status IoError(const std::string& path) {
-  return FieldError(absl::StatusCode::kUnavailable, path, "io", std::strerror(errno));
+absl::Status IoError(const std::string& path, int error) {
+  return FieldError(absl::StatusCode::kUnavailable, path, "io", std::strerror(error));
 }
 
 // Writes all of `content` at the end and syncs.
 absl::Status Append(const std::string& path, int flags, absl::string_view content) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0600);
-  if (file < 0) return IoError(path);
-  while (!content.empty()) {
-    const ssize_t written = ::write(file, content.data(), content.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) break;
-    content.remove_prefix(static_cast<size_t>(written));
-  }
-  const bool whole = content.empty() && ::fsync(file) == 0;
-  const absl::Status status = whole ? absl::OkStatus() : IoError(path);
-  ::close(file);
-  return status;
+  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0600));
+  if (!file.ok()) return IoError(path, errno);
+  if (const int error = WriteAll(file.get(), content); error != 0) return IoError(path, error);
+  return ::fsync(file.get()) == 0 ? absl::OkStatus() : IoError(path, errno);
 }
 
 absl::Status SyncFolderOf(const std::string& path) {
   const std::string folder = std::filesystem::path(path).parent_path().string();
-  const int file = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (file < 0) return IoError(folder);
-  const absl::Status status = ::fsync(file) == 0 ? absl::OkStatus() : IoError(folder);
-  ::close(file);
-  return status;
+  const int error = SyncFolder(folder);
+  return error == 0 ? absl::OkStatus() : IoError(folder, error);
 }
 
 absl::string_view Bytes(const uint8_t* data, size_t size) {
@@ -98,9 +88,9 @@ absl::Status PersonsFile::Merge(uint64_t size) {
       rows.empty() ? absl::string_view() : Bytes(rows.front().data(), rows.size() * sizeof(Row));
   const std::string next = absl::StrCat(path_, ".new");
   NAKADACHI_RETURN_IF_ERROR(Append(next, O_TRUNC, content));
-  if (::rename(next.c_str(), path_.c_str()) != 0) return IoError(path_);
+  if (::rename(next.c_str(), path_.c_str()) != 0) return IoError(path_, errno);
   NAKADACHI_RETURN_IF_ERROR(SyncFolderOf(path_));
-  if (::unlink(part_.c_str()) != 0 && errno != ENOENT) return IoError(part_);
+  if (::unlink(part_.c_str()) != 0 && errno != ENOENT) return IoError(part_, errno);
   return absl::OkStatus();
 }
 

@@ -10,27 +10,13 @@
 #include <cstring>
 #include <string>
 
+#include "common/base/posix_file.h"
 #include "common/base/status.h"
 
 namespace nakadachi {
 namespace {
 
 constexpr off_t kMaxBytes = 1 << 20;
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-  bool ok() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
 
 absl::Status IoError(const std::string& path, const char* doing, int error) {
   return FieldError(absl::StatusCode::kUnavailable, path, "io",
@@ -71,12 +57,8 @@ absl::Status Read(const std::string& path, bool is_private, std::string* content
 }
 
 absl::Status WriteAndSync(const std::string& path, int fd, absl::string_view content, mode_t mode) {
-  while (!content.empty()) {
-    const ssize_t n = ::write(fd, content.data(), content.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return IoError(path, "cannot write", errno);
-    content.remove_prefix(static_cast<size_t>(n));
-  }
+  if (const int error = WriteAll(fd, content); error != 0)
+    return IoError(path, "cannot write", error);
   if (::fchmod(fd, mode) != 0) return IoError(path, "cannot set the mode", errno);
   if (::fsync(fd) != 0) return IoError(path, "cannot sync", errno);
   return absl::OkStatus();
@@ -85,9 +67,8 @@ absl::Status WriteAndSync(const std::string& path, int fd, absl::string_view con
 absl::Status SyncFolderOf(const std::string& path) {
   const size_t slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  const Descriptor fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.ok() || ::fsync(fd.get()) != 0) return IoError(folder, "cannot sync", errno);
-  return absl::OkStatus();
+  const int error = SyncFolder(folder);
+  return error == 0 ? absl::OkStatus() : IoError(folder, "cannot sync", error);
 }
 
 // Gives `temporary` its final name.

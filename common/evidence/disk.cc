@@ -12,6 +12,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/posix_file.h"
 #include "common/base/status.h"
 
 namespace nakadachi::evidence {
@@ -20,21 +21,6 @@ namespace {
 constexpr char kTemporary[] = ".tmp";
 // Above that many files one call for the whole file system is the cheaper way.
 constexpr size_t kMaxSingleSyncs = 64;
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-  bool ok() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
 
 absl::Status IoError(absl::string_view path, absl::string_view doing, int error) {
   const std::string message = absl::StrCat(doing, ": ", std::strerror(error));
@@ -49,16 +35,6 @@ std::string FolderOf(const std::string& path) {
   const size_t slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
   return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-absl::Status WriteAll(int fd, absl::string_view content, const std::string& path) {
-  while (!content.empty()) {
-    const ssize_t n = ::write(fd, content.data(), content.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return IoError(path, "cannot write", errno);
-    content.remove_prefix(static_cast<size_t>(n));
-  }
-  return absl::OkStatus();
 }
 
 class MachineDisk final : public Disk {
@@ -109,7 +85,8 @@ class MachineDisk final : public Disk {
       const Descriptor file(
           ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
       if (!file.ok()) return IoError(path, "cannot create", errno);
-      NAKADACHI_RETURN_IF_ERROR(WriteAll(file.get(), content, path));
+      if (const int error = WriteAll(file.get(), content); error != 0)
+        return IoError(path, "cannot write", error);
       if (sync && ::fsync(file.get()) != 0) return IoError(path, "cannot sync", errno);
     }
     if (::rename(temporary.c_str(), path.c_str()) != 0)

@@ -19,6 +19,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "common/base/posix_file.h"
 #include "common/base/status.h"
 #include "common/crypto/private_file.h"
 #include "common/storage/wal_format.h"
@@ -194,20 +195,6 @@ class Log {
   }
 
   const absl::string_view bytes_;
-};
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  const int fd_;
 };
 
 absl::Status IoError(const char* doing) {
