@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 namespace nakadachi::cli {
 
 Option Option::Required() {
@@ -16,7 +18,10 @@ Option Option::OneOf(const std::vector<std::string>& values) {
 }
 
 Option Option::Within(int64_t lowest, int64_t highest) {
-  option_->check(CLI::Range(lowest, highest));
+  CLI::Range range(lowest, highest);
+  // By itself it names the type of the limits, not the option's.
+  range.description(absl::StrCat(option_->get_type_name(), " in [", lowest, " - ", highest, "]"));
+  option_->check(range);
   return *this;
 }
 
@@ -39,6 +44,10 @@ Option Command::Add(const std::string& name, int& into, const std::string& help)
 }
 
 Option Command::Add(const std::string& name, int64_t& into, const std::string& help) {
+  return Option(app_->add_option(name, into, help));
+}
+
+Option Command::Add(const std::string& name, uint32_t& into, const std::string& help) {
   return Option(app_->add_option(name, into, help));
 }
 

@@ -44,6 +44,7 @@ class Command {
   Option Add(const std::string& name, std::string& into, const std::string& help);
   Option Add(const std::string& name, int& into, const std::string& help);
   Option Add(const std::string& name, int64_t& into, const std::string& help);
+  Option Add(const std::string& name, uint32_t& into, const std::string& help);
   Option Add(const std::string& name, uint64_t& into, const std::string& help);
   Option Add(const std::string& name, std::vector<std::string>& into, const std::string& help);
   Option Add(const std::string& name, std::vector<uint64_t>& into, const std::string& help);

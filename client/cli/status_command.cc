@@ -10,7 +10,7 @@ namespace nakadachi::cli {
 namespace {
 
 struct StatusOptions {
-  int unanswered = 10;
+  uint32_t unanswered = 10;
   void Declare(Command& command) {
     command
         .Add("--unanswered", unanswered,
@@ -27,7 +27,7 @@ struct Report {
   std::string text;
 };
 
-absl::StatusOr<Report> BrokerReport(const Profile& profile, int unanswered) {
+absl::StatusOr<Report> BrokerReport(const Profile& profile, uint32_t unanswered) {
   NAKADACHI_ASSIGN_OR_RETURN(const auto broker, profile.Broker());
   NAKADACHI_ASSIGN_OR_RETURN(const auto status, broker->GetStatus());
   Report report;
@@ -55,8 +55,7 @@ absl::StatusOr<Report> BrokerReport(const Profile& profile, int unanswered) {
                   status.contradictions(), " contradictions\n  vkey ", status.vkey(), "\n");
   if (unanswered == 0) return report;
 
-  NAKADACHI_ASSIGN_OR_RETURN(const auto late,
-                             broker->ListUnanswered(static_cast<uint32_t>(unanswered)));
+  NAKADACHI_ASSIGN_OR_RETURN(const auto late, broker->ListUnanswered(unanswered));
   json["unanswered"] = Json::array();
   Table table({"permit number", "requester", "provider", "valid until", "missing"});
   for (const auto& permit : late.permits()) {

@@ -579,6 +579,9 @@ TEST_F(NakadachiTest, EveryCommandHasHelpWithAnExample) {
     EXPECT_THAT(run.out.substr(example), ContainsRegex("nakadachi .*" + command)) << command;
   }
   EXPECT_THAT(Run("", {"--help"}).out, HasSubstr("Exit codes"));
+  // A range is named with the option's own type.
+  EXPECT_THAT(Run("", {"status", "--help"}).out, HasSubstr("UINT in [0 - 10000]"));
+  EXPECT_THAT(Run("", {"pki", "issue", "--help"}).out, HasSubstr(":INT in [1 - 3650]"));
 }
 
 TEST_F(NakadachiTest, WrongUsageAndUnreadableInput) {
