@@ -153,7 +153,8 @@ std::vector<Gone> AllGone() {
 
 std::string NameOf(const ::testing::TestParamInfo<Gone>& info) {
   std::string name = info.param.name;
-  for (const char* file : info.param.files) absl::StrAppend(&name, "_", fs::path(file).filename().string());
+  for (const char* file : info.param.files)
+    absl::StrAppend(&name, "_", fs::path(file).filename().string());
   return info.param.files.empty() ? name + "_all" : name;
 }
 INSTANTIATE_TEST_SUITE_P(Absence, GoneTest, ::testing::ValuesIn(AllGone()), NameOf);
