@@ -12,7 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "tools/replay/partitions.h"
+#include "tools/replay/temporary_file.h"
 
 namespace nakadachi::replay {
 
@@ -23,7 +23,7 @@ class ExternalSort {
   // Holds at most `in_memory` values.
   static absl::StatusOr<std::unique_ptr<ExternalSort>> Create(const std::string& folder,
                                                               size_t in_memory) {
-    auto file = PartedFile::Create(folder, 1);
+    auto file = TemporaryFile::Create(folder);
     if (!file.ok()) return file.status();
     return std::unique_ptr<ExternalSort>(new ExternalSort(*std::move(file), in_memory));
   }
@@ -58,15 +58,16 @@ class ExternalSort {
     size_t at = 0;
   };
 
-  ExternalSort(std::unique_ptr<PartedFile> file, size_t in_memory)
+  ExternalSort(std::unique_ptr<TemporaryFile> file, size_t in_memory)
       : file_(std::move(file)), in_memory_(in_memory) {}
 
   absl::Status WriteRun() {
     if (values_.empty()) return absl::OkStatus();
     std::sort(values_.begin(), values_.end());
     runs_.push_back({end_, values_.size(), {}, 0});
-    end_ += values_.size() * sizeof(Value);
-    absl::Status status = file_->Append(0, values_.data(), values_.size() * sizeof(Value));
+    const size_t bytes = values_.size() * sizeof(Value);
+    absl::Status status = file_->WriteAt(end_, values_.data(), bytes);
+    end_ += bytes;
     values_.clear();
     return status;
   }
@@ -111,7 +112,7 @@ class ExternalSort {
     return status;
   }
 
-  const std::unique_ptr<PartedFile> file_;
+  const std::unique_ptr<TemporaryFile> file_;
   const size_t in_memory_;
   std::vector<Value> values_;
   std::vector<Run> runs_;

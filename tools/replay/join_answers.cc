@@ -60,22 +60,23 @@ struct Answers {
   }
 };
 
-class AnswerJoin {
+class AnswerJoin final : public Join {
  public:
   AnswerJoin(const Scene& scene, Tally* tally)
       : scene_(scene),
         tally_(*tally),
         references_(scene.stores->references.get()),
-        unjudged_(scene) {}
+        unjudged_(scene.stores->unjudged.get()) {}
 
-  void Join(const std::vector<const DecisionFact*>& permits, const Answers& answers);
-  absl::Status Flush() {
+  absl::Status Take(size_t part) override;
+  absl::Status Flush() override {
     absl::Status status = references_.Flush();
     status.Update(unjudged_.Flush());
     return status;
   }
 
  private:
+  void Follow(const std::vector<const DecisionFact*>& permits, const Answers& answers);
   void WithoutPermit(const Answers& answers);
   void CheckProvision(const DecisionFact& permit, const AnswerFact& provision);
   void CheckContent(const DecisionFact& permit, const AnswerFact& provision);
@@ -109,12 +110,24 @@ class AnswerJoin {
 
   const Scene& scene_;
   Tally& tally_;
-  Parts<Reference>::Writer references_;
-  UnjudgedWriter unjudged_;
+  Parts<Reference, Hash>::Writer references_;
+  Parts<Unjudged, Hash>::Writer unjudged_;
   bool found_ = false;  // something about the exchange at hand
 };
 
-void AnswerJoin::Join(const std::vector<const DecisionFact*>& permits, const Answers& answers) {
+absl::Status AnswerJoin::Take(size_t part) {
+  const auto join = [this](const std::vector<DecisionFact>& permits,
+                           const std::vector<AnswerFact>& answers) {
+    Grouped<DecisionFact, Hash> by_permit(permits, &DecisionFact::commitment);
+    Grouped<AnswerFact, Hash> by_answer(answers, &AnswerFact::permit);
+    while (const Hash* key = Lesser(by_permit.next(), by_answer.next()))
+      Follow(by_permit.Take(*key), Answers(by_answer.Take(*key)));
+  };
+  return JoinPart(part, scene_.joined_bytes, join, *scene_.stores->permits,
+                  *scene_.stores->answers);
+}
+
+void AnswerJoin::Follow(const std::vector<const DecisionFact*>& permits, const Answers& answers) {
   found_ = false;
   if (permits.empty()) {
     WithoutPermit(answers);
@@ -150,7 +163,7 @@ void AnswerJoin::Want(Reference::Kind kind, const Hash& wanted, uint32_t wanted_
     reference.other_index = other->index;
     reference.other_log = other->log;
   }
-  references_.Add(scene_.parting.PartOf(AsView(reference.wanted)), reference);
+  references_.Add(reference);
 }
 
 void AnswerJoin::WithoutPermit(const Answers& answers) {
@@ -283,7 +296,7 @@ void AnswerJoin::CheckRefusal(const DecisionFact& permit, const AnswerFact& prov
       AnswerFact ahead = provision;
       ahead.time_ms += scene_.tolerance_ms;
       // It may be one that is lacking.
-      if (scene_.history->MayLack()) return unjudged_.Add(permit.commitment, kBroker);
+      if (scene_.history->MayLack()) return unjudged_.Add({permit.commitment, kBroker});
       if (!ForbiddenWhenAnswered(permit, provision, 0).has_value() &&
           !ForbiddenWhenAnswered(permit, ahead, 0).has_value()) {
         unfounded("It was refused for a newer list, but none in force then forbids it.");
@@ -400,13 +413,13 @@ void AnswerJoin::Conclude(const DecisionFact& permit, const Answers& answers) {
   // A receipt alone. Where it verified one, the reference to the provision says more.
   const bool verified = std::any_of(answers.receipts.begin(), answers.receipts.end(),
                                     [](const AnswerFact* receipt) { return receipt->verified; });
-  if (!verified) unjudged_.Add(permit.commitment, permit.provider);
+  if (!verified) unjudged_.Add({permit.commitment, permit.provider});
 }
 
 void AnswerJoin::ConcludeUnanswered(const DecisionFact& permit) {
   const LogState& provider = scene_.Log(permit.provider);
   if (!provider.exported || provider.has_stubs) {
-    return unjudged_.Add(permit.commitment, permit.provider);
+    return unjudged_.Add({permit.commitment, permit.provider});
   }
   if (!scene_.Reaches(permit.provider, permit.valid_until_ms)) {
     ++tally_.figures.open;
@@ -420,7 +433,7 @@ void AnswerJoin::ConcludeUnanswered(const DecisionFact& permit) {
 void AnswerJoin::ConcludeUnreceipted(const DecisionFact& permit, const AnswerFact& provision) {
   const LogState& requester = scene_.Log(permit.requester);
   if (!requester.exported || requester.has_stubs) {
-    return unjudged_.Add(permit.commitment, permit.requester);
+    return unjudged_.Add({permit.commitment, permit.requester});
   }
   if (!scene_.Reaches(permit.requester, permit.valid_until_ms + scene_.tolerance_ms)) {
     ++tally_.figures.open;
@@ -473,18 +486,8 @@ void AnswerJoin::Show(const DecisionFact* permit, const Answers& answers) {
 
 }  // namespace
 
-absl::Status JoinAnswers(const Scene& scene, size_t part, Tally* tally) {
-  const auto permits = scene.stores->permits->Read(part);
-  if (!permits.ok()) return permits.status();
-  const auto answers = scene.stores->answers->Read(part);
-  if (!answers.ok()) return answers.status();
-  Grouped<DecisionFact, Hash> by_permit(*permits, &DecisionFact::commitment);
-  Grouped<AnswerFact, Hash> by_answer(*answers, &AnswerFact::permit);
-  AnswerJoin join(scene, tally);
-  while (const Hash* key = Lesser(by_permit.next(), by_answer.next())) {
-    join.Join(by_permit.Take(*key), Answers(by_answer.Take(*key)));
-  }
-  return join.Flush();
+std::unique_ptr<Join> JoinAnswers(const Scene& scene, Tally* tally) {
+  return std::make_unique<AnswerJoin>(scene, tally);
 }
 
 }  // namespace nakadachi::replay

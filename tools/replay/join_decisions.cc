@@ -13,10 +13,6 @@ namespace {
 // A requester gives a query up after this.
 constexpr int64_t kUndecidedMs = int64_t{24} * 3'600 * 1'000;
 
-absl::string_view AsView(const PermitNumber& number) {
-  return absl::string_view(reinterpret_cast<const char*>(number.data()), number.size());
-}
-
 Place PlaceOf(const QueryFact& query) { return {query.index, query.log}; }
 // As Reference::exchange.
 const Hash& ExchangeOf(const DecisionFact& decision) {
@@ -47,19 +43,18 @@ bool Unlisted(uint32_t a, uint32_t b) {
   return a == Interner::kUnlisted || b == Interner::kUnlisted;
 }
 
-class DecisionJoin {
+class DecisionJoin final : public Join {
  public:
   DecisionJoin(const Scene& scene, Tally* tally)
       : scene_(scene),
         tally_(*tally),
         permits_(scene.stores->permits.get()),
         references_(scene.stores->references.get()),
-        unjudged_(scene),
+        unjudged_(scene.stores->unjudged.get()),
         numbers_(scene.stores->numbers.get()) {}
 
-  void Join(const std::vector<const QueryFact*>& queries,
-            const std::vector<const DecisionFact*>& decisions);
-  absl::Status Flush() {
+  absl::Status Take(size_t part) override;
+  absl::Status Flush() override {
     absl::Status status = permits_.Flush();
     status.Update(references_.Flush());
     status.Update(unjudged_.Flush());
@@ -68,6 +63,8 @@ class DecisionJoin {
   }
 
  private:
+  void Follow(const std::vector<const QueryFact*>& queries,
+              const std::vector<const DecisionFact*>& decisions);
   void CheckOne(const std::vector<const DecisionFact*>& decisions);
   void CheckUndecided(const QueryFact& query);
   void Count(const DecisionFact& decision);
@@ -99,15 +96,27 @@ class DecisionJoin {
 
   const Scene& scene_;
   Tally& tally_;
-  Parts<DecisionFact>::Writer permits_;
-  Parts<Reference>::Writer references_;
-  UnjudgedWriter unjudged_;
-  Parts<NumberFact>::Writer numbers_;
+  Parts<DecisionFact, Hash>::Writer permits_;
+  Parts<Reference, Hash>::Writer references_;
+  Parts<Unjudged, Hash>::Writer unjudged_;
+  Parts<NumberFact, PermitNumber>::Writer numbers_;
   bool found_ = false;  // something about the query at hand
 };
 
-void DecisionJoin::Join(const std::vector<const QueryFact*>& queries,
-                        const std::vector<const DecisionFact*>& decisions) {
+absl::Status DecisionJoin::Take(size_t part) {
+  const auto join = [this](const std::vector<QueryFact>& queries,
+                           const std::vector<DecisionFact>& decisions) {
+    Grouped<QueryFact, Hash> by_query(queries, &QueryFact::commitment);
+    Grouped<DecisionFact, Hash> by_decision(decisions, &DecisionFact::query);
+    while (const Hash* key = Lesser(by_query.next(), by_decision.next()))
+      Follow(by_query.Take(*key), by_decision.Take(*key));
+  };
+  return JoinPart(part, scene_.joined_bytes, join, *scene_.stores->queries,
+                  *scene_.stores->decisions);
+}
+
+void DecisionJoin::Follow(const std::vector<const QueryFact*>& queries,
+                          const std::vector<const DecisionFact*>& decisions) {
   found_ = false;
   const QueryFact* query = queries.empty() ? nullptr : queries.front();
   const bool any_permit = std::any_of(decisions.begin(), decisions.end(),
@@ -154,7 +163,7 @@ void DecisionJoin::CheckUndecided(const QueryFact& query) {
     return;
   }
   if (scene_.Log(kBroker).has_stubs) {
-    return unjudged_.Add(query.commitment, kBroker);
+    return unjudged_.Add({query.commitment, kBroker});
   }
   ++tally_.figures.undecided;
   scene_.Add("query-undecided", PlaceOf(query), query.time_ms,
@@ -228,7 +237,7 @@ void DecisionJoin::CheckTimes(const DecisionFact& decision, const QueryFact& que
 void DecisionJoin::Want(const DecisionFact& decision) {
   found_ |= scene_.Shows(decision.requester, decision.time_ms);
   Reference reference{};
-  reference.wanted = merkle::LeafHash(nakadachi::AsView(decision.query));
+  reference.wanted = merkle::LeafHash(AsView(decision.query));
   reference.exchange = ExchangeOf(decision);
   reference.index = decision.index;
   reference.time_ms = decision.time_ms;
@@ -236,7 +245,7 @@ void DecisionJoin::Want(const DecisionFact& decision) {
   reference.wanted_log = decision.requester;
   reference.kind =
       decision.permit ? Reference::Kind::kQueryOfPermit : Reference::Kind::kQueryOfRefusal;
-  references_.Add(scene_.parting.PartOf(nakadachi::AsView(reference.wanted)), reference);
+  references_.Add(reference);
 }
 
 void DecisionJoin::PassOn(DecisionFact permit, const QueryFact* query) {
@@ -246,9 +255,8 @@ void DecisionJoin::PassOn(DecisionFact permit, const QueryFact* query) {
     permit.query_index = query->index;
     permit.query_time_ms = query->time_ms;
   }
-  permits_.Add(scene_.parting.PartOf(nakadachi::AsView(permit.commitment)), permit);
-  numbers_.Add(scene_.parting.PartOf(AsView(permit.number)),
-               NumberFact{permit.number, permit.index, permit.time_ms});
+  permits_.Add(permit);
+  numbers_.Add({permit.number, permit.index, permit.time_ms});
 }
 
 bool DecisionJoin::RestsOnUnseen(const DecisionFact& decision) const {
@@ -258,7 +266,7 @@ bool DecisionJoin::RestsOnUnseen(const DecisionFact& decision) const {
 }
 
 void DecisionJoin::Redecide(const DecisionFact& decision, const QueryFact* query) {
-  if (RestsOnUnseen(decision)) return unjudged_.Add(ExchangeOf(decision), kBroker);
+  if (RestsOnUnseen(decision)) return unjudged_.Add({ExchangeOf(decision), kBroker});
   if (decision.permit) return RedecidePermit(decision);
   if (IsByList(decision)) return RedecideByList(decision);
   const auto unfounded = [&](std::string reason) {
@@ -424,18 +432,8 @@ std::string DecisionJoin::DifferenceInWords(const DecisionFact& decision,
 
 }  // namespace
 
-absl::Status JoinDecisions(const Scene& scene, size_t part, Tally* tally) {
-  const auto queries = scene.stores->queries->Read(part);
-  if (!queries.ok()) return queries.status();
-  const auto decisions = scene.stores->decisions->Read(part);
-  if (!decisions.ok()) return decisions.status();
-  Grouped<QueryFact, Hash> by_query(*queries, &QueryFact::commitment);
-  Grouped<DecisionFact, Hash> by_decision(*decisions, &DecisionFact::query);
-  DecisionJoin join(scene, tally);
-  while (const Hash* key = Lesser(by_query.next(), by_decision.next())) {
-    join.Join(by_query.Take(*key), by_decision.Take(*key));
-  }
-  return join.Flush();
+std::unique_ptr<Join> JoinDecisions(const Scene& scene, Tally* tally) {
+  return std::make_unique<DecisionJoin>(scene, tally);
 }
 
 }  // namespace nakadachi::replay

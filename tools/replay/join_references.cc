@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <tuple>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "tools/replay/grouped.h"
@@ -7,10 +7,6 @@
 
 namespace nakadachi::replay {
 namespace {
-
-absl::string_view AsView(const PermitNumber& number) {
-  return absl::string_view(reinterpret_cast<const char*>(number.data()), number.size());
-}
 
 Place PlaceOf(const Reference& reference) { return {reference.index, reference.log}; }
 
@@ -69,69 +65,115 @@ void ReportDoubles(const Scene& scene, std::vector<const NumberFact*> permits) {
   }
 }
 
-}  // namespace
+class ReferenceJoin final : public Join {
+ public:
+  explicit ReferenceJoin(const Scene& scene)
+      : scene_(scene),
+        unknown_(scene.stores->unknown_permits.get()),
+        unjudged_(scene.stores->unjudged.get()) {}
 
-absl::Status JoinReferences(const Scene& scene, size_t part, Tally* tally) {
-  (void)tally;
-  const auto references = scene.stores->references->Read(part);
-  if (!references.ok()) return references.status();
-  if (references->empty()) return absl::OkStatus();
-  const auto stubs = scene.stores->stubs->Read(part);
-  if (!stubs.ok()) return stubs.status();
-  Grouped<Reference, Hash> by_wanted(*references, &Reference::wanted);
-  Grouped<Stub, Hash> by_stub(*stubs, &Stub::leaf);
-  Parts<Reference>::Writer unknown(scene.stores->unknown_permits.get());
-  UnjudgedWriter unjudged(scene);
-  while (const Hash* key = Lesser(by_wanted.next(), by_stub.next())) {
-    const std::vector<const Stub*>& hidden = by_stub.Take(*key);
-    for (const Reference* reference : by_wanted.Take(*key)) {
-      if (MayBeThere(scene, *reference, hidden)) {
-        unjudged.Add(reference->exchange, reference->wanted_log);
+  absl::Status Take(size_t part) override {
+    const Stores& stores = *scene_.stores;
+    if (stores.references->SizeOf(part) == 0) return absl::OkStatus();
+    const auto join = [this](const std::vector<Reference>& references,
+                             const std::vector<Stub>& stubs) {
+      Grouped<Reference, Hash> by_wanted(references, &Reference::wanted);
+      Grouped<Stub, Hash> by_stub(stubs, &Stub::leaf);
+      while (const Hash* key = Lesser(by_wanted.next(), by_stub.next()))
+        Follow(by_wanted.Take(*key), by_stub.Take(*key));
+    };
+    return JoinPart(part, scene_.joined_bytes, join, *stores.references, *stores.stubs);
+  }
+  absl::Status Flush() override {
+    absl::Status status = unknown_.Flush();
+    status.Update(unjudged_.Flush());
+    return status;
+  }
+
+ private:
+  void Follow(const std::vector<const Reference*>& references,
+              const std::vector<const Stub*>& stubs) {
+    for (const Reference* reference : references) {
+      if (MayBeThere(scene_, *reference, stubs)) {
+        unjudged_.Add({reference->exchange, reference->wanted_log});
       } else if (reference->kind == Reference::Kind::kPermit) {
-        unknown.Add(scene.parting.PartOf(AsView(reference->number)), *reference);
+        unknown_.Add(*reference);
       } else {
-        ReportMissing(scene, *reference);
+        ReportMissing(scene_, *reference);
       }
     }
   }
-  absl::Status status = unknown.Flush();
-  status.Update(unjudged.Flush());
-  return status;
-}
 
-absl::Status JoinNumbers(const Scene& scene, size_t part, Tally* tally) {
+  const Scene& scene_;
+  Parts<Reference, PermitNumber>::Writer unknown_;
+  Parts<Unjudged, Hash>::Writer unjudged_;
+};
+
+class NumberJoin final : public Join {
+ public:
+  explicit NumberJoin(const Scene& scene) : scene_(scene) {}
+
+  absl::Status Take(size_t part) override {
+    const auto join = [this](const std::vector<NumberFact>& numbers,
+                             const std::vector<Reference>& unknown) {
+      Grouped<NumberFact, PermitNumber> by_number(numbers, &NumberFact::number);
+      Grouped<Reference, PermitNumber> by_reference(unknown, &Reference::number);
+      while (const PermitNumber* key = Lesser(by_number.next(), by_reference.next()))
+        Follow(by_number.Take(*key), by_reference.Take(*key));
+    };
+    return JoinPart(part, scene_.joined_bytes, join, *scene_.stores->numbers,
+                    *scene_.stores->unknown_permits);
+  }
+  absl::Status Flush() override { return absl::OkStatus(); }
+
+ private:
+  void Follow(const std::vector<const NumberFact*>& permits,
+              const std::vector<const Reference*>& references) {
+    ReportDoubles(scene_, permits);
+    for (const Reference* reference : references) ReportPermit(scene_, *reference, permits);
+  }
+
+  const Scene& scene_;
+};
+
+// Counts each exchange once, and once a log.
+class UnjudgedJoin final : public Join {
+ public:
+  UnjudgedJoin(const Scene& scene, Tally* tally) : scene_(scene), tally_(*tally) {}
+
+  absl::Status Take(size_t part) override {
+    const auto count = [this](const std::vector<Unjudged>& unjudged) {
+      Grouped<Unjudged, Hash> by_exchange(unjudged, &Unjudged::exchange);
+      while (const Hash* key = by_exchange.next()) {
+        std::set<uint32_t> logs;
+        for (const Unjudged* one : by_exchange.Take(*key)) logs.insert(one->log);
+        ++tally_.figures.not_judged;
+        for (const uint32_t log : logs) ++tally_.not_judged_by_log[log];
+      }
+    };
+    return JoinPart(part, scene_.joined_bytes, count, *scene_.stores->unjudged);
+  }
+  absl::Status Flush() override { return absl::OkStatus(); }
+
+ private:
+  const Scene& scene_;
+  Tally& tally_;
+};
+
+}  // namespace
+
+std::unique_ptr<Join> JoinReferences(const Scene& scene, Tally* tally) {
   (void)tally;
-  const auto numbers = scene.stores->numbers->Read(part);
-  if (!numbers.ok()) return numbers.status();
-  const auto unknown = scene.stores->unknown_permits->Read(part);
-  if (!unknown.ok()) return unknown.status();
-  Grouped<NumberFact, PermitNumber> by_number(*numbers, &NumberFact::number);
-  Grouped<Reference, PermitNumber> by_reference(*unknown, &Reference::number);
-  while (const PermitNumber* key = Lesser(by_number.next(), by_reference.next())) {
-    const std::vector<const NumberFact*>& permits = by_number.Take(*key);
-    ReportDoubles(scene, permits);
-    for (const Reference* reference : by_reference.Take(*key)) {
-      ReportPermit(scene, *reference, permits);
-    }
-  }
-  return absl::OkStatus();
+  return std::make_unique<ReferenceJoin>(scene);
 }
 
-// Each exchange once, and once a log.
-absl::Status JoinUnjudged(const Scene& scene, size_t part, Tally* tally) {
-  auto unjudged = scene.stores->unjudged->Read(part);
-  if (!unjudged.ok()) return unjudged.status();
-  const auto key = [](const Unjudged& one) { return std::tie(one.exchange, one.log); };
-  std::sort(unjudged->begin(), unjudged->end(),
-            [&](const Unjudged& a, const Unjudged& b) { return key(a) < key(b); });
-  const Unjudged* before = nullptr;
-  for (const Unjudged& one : *unjudged) {
-    if (before != nullptr && key(*before) == key(one)) continue;
-    if (before == nullptr || before->exchange != one.exchange) ++tally->figures.not_judged;
-    ++tally->not_judged_by_log[one.log];
-    before = &one;
-  }
-  return absl::OkStatus();
+std::unique_ptr<Join> JoinNumbers(const Scene& scene, Tally* tally) {
+  (void)tally;
+  return std::make_unique<NumberJoin>(scene);
+}
+
+std::unique_ptr<Join> JoinUnjudged(const Scene& scene, Tally* tally) {
+  return std::make_unique<UnjudgedJoin>(scene, tally);
 }
 
 }  // namespace nakadachi::replay

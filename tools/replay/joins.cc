@@ -7,25 +7,26 @@
 
 namespace nakadachi::replay {
 
-absl::StatusOr<Stores> Stores::Create(const std::string& folder, size_t parts) {
+absl::StatusOr<Stores> Stores::Create(const std::string& folder) {
+  const Parting parting = Parting::Random();
   Stores stores;
   absl::Status status;
-  const auto create = [&](auto* store) {
+  const auto create = [&](auto* store, auto key) {
     using Store = typename std::remove_reference_t<decltype(**store)>;
     if (!status.ok()) return;
-    auto created = Store::Create(folder, parts);
+    auto created = Store::Create(folder, parting, key);
     status = created.status();
     if (created.ok()) *store = *std::move(created);
   };
-  create(&stores.queries);
-  create(&stores.decisions);
-  create(&stores.permits);
-  create(&stores.answers);
-  create(&stores.references);
-  create(&stores.stubs);
-  create(&stores.numbers);
-  create(&stores.unknown_permits);
-  create(&stores.unjudged);
+  create(&stores.queries, &QueryFact::commitment);
+  create(&stores.decisions, &DecisionFact::query);
+  create(&stores.permits, &DecisionFact::commitment);
+  create(&stores.answers, &AnswerFact::permit);
+  create(&stores.references, &Reference::wanted);
+  create(&stores.stubs, &Stub::leaf);
+  create(&stores.numbers, &NumberFact::number);
+  create(&stores.unknown_permits, &Reference::number);
+  create(&stores.unjudged, &Unjudged::exchange);
   if (!status.ok()) return status;
   return stores;
 }

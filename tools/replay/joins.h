@@ -26,17 +26,22 @@ constexpr uint32_t kBroker = 0;
 
 // Facts, each parted by what it is joined by.
 struct Stores {
-  std::unique_ptr<Parts<QueryFact>> queries;       // by commitment
-  std::unique_ptr<Parts<DecisionFact>> decisions;  // by query
-  std::unique_ptr<Parts<DecisionFact>> permits;    // by commitment, with what is known of the query
-  std::unique_ptr<Parts<AnswerFact>> answers;      // by permit
-  std::unique_ptr<Parts<Reference>> references;    // by the leaf hash of what is wanted
-  std::unique_ptr<Parts<Stub>> stubs;              // by leaf hash
-  std::unique_ptr<Parts<NumberFact>> numbers;      // by permit number
-  std::unique_ptr<Parts<Reference>> unknown_permits;  // by permit number
-  std::unique_ptr<Parts<Unjudged>> unjudged;          // by exchange
+  template <typename Fact>
+  using ByHash = std::unique_ptr<Parts<Fact, Hash>>;
+  template <typename Fact>
+  using ByNumber = std::unique_ptr<Parts<Fact, PermitNumber>>;
 
-  static absl::StatusOr<Stores> Create(const std::string& folder, size_t parts);
+  ByHash<QueryFact> queries;            // by commitment
+  ByHash<DecisionFact> decisions;       // by query
+  ByHash<DecisionFact> permits;         // by commitment, with what is known of the query
+  ByHash<AnswerFact> answers;           // by permit
+  ByHash<Reference> references;         // by the leaf hash of what is wanted
+  ByHash<Stub> stubs;                   // by leaf hash
+  ByNumber<NumberFact> numbers;         // by permit number
+  ByNumber<Reference> unknown_permits;  // by permit number
+  ByHash<Unjudged> unjudged;            // by exchange
+
+  static absl::StatusOr<Stores> Create(const std::string& folder);
 };
 
 // What is known of a log.
@@ -49,6 +54,7 @@ struct LogState {
 
 // Everything the joins share. All pointers outlive them.
 struct Scene {
+  size_t joined_bytes = 0;  // of facts that a thread joins at once
   int64_t tolerance_ms = 0;
   int64_t edge_ms = 0;
   const History* history = nullptr;
@@ -56,7 +62,6 @@ struct Scene {
   const Rereader* rereader = nullptr;
   Findings* findings = nullptr;
   Stores* stores = nullptr;
-  Parting parting{1, 0};
   std::vector<LogState> logs;  // by the institution's number
 
   const LogState& Log(uint32_t number) const;
@@ -73,27 +78,22 @@ struct Scene {
            std::vector<Place> related = {}) const;
 };
 
-// The joins, in this order; each for every part. Several at once, each with its own tally.
-absl::Status JoinDecisions(const Scene& scene, size_t part, Tally* tally);
-absl::Status JoinAnswers(const Scene& scene, size_t part, Tally* tally);
-absl::Status JoinReferences(const Scene& scene, size_t part, Tally* tally);
-absl::Status JoinNumbers(const Scene& scene, size_t part, Tally* tally);
-absl::Status JoinUnjudged(const Scene& scene, size_t part, Tally* tally);
-
-// Notes, for JoinUnjudged, that an exchange can not be judged for what a log does not show.
-class UnjudgedWriter {
+// One thread's share of a join.
+class Join {
  public:
-  explicit UnjudgedWriter(const Scene& scene)
-      : scene_(scene), writer_(scene.stores->unjudged.get()) {}
-  void Add(const Hash& exchange, uint32_t log) {
-    writer_.Add(scene_.parting.PartOf(AsView(exchange)), {exchange, log});
-  }
-  absl::Status Flush() { return writer_.Flush(); }
-
- private:
-  const Scene& scene_;
-  Parts<Unjudged>::Writer writer_;
+  virtual ~Join() = default;
+  // Each part is taken by one thread, once. Errors of the disk.
+  virtual absl::Status Take(size_t part) = 0;
+  // After the last part.
+  virtual absl::Status Flush() = 0;
 };
+
+// The joins, in this order, each of all parts before the next one. All arguments outlive them.
+std::unique_ptr<Join> JoinDecisions(const Scene& scene, Tally* tally);
+std::unique_ptr<Join> JoinAnswers(const Scene& scene, Tally* tally);
+std::unique_ptr<Join> JoinReferences(const Scene& scene, Tally* tally);
+std::unique_ptr<Join> JoinNumbers(const Scene& scene, Tally* tally);
+std::unique_ptr<Join> JoinUnjudged(const Scene& scene, Tally* tally);
 
 }  // namespace nakadachi::replay
 

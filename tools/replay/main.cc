@@ -194,7 +194,7 @@ int Main(int argc, char** argv) {
          "Seconds by which honest clocks may differ (default 30)")
       ->check(CLI::Range(0.0, 86400.0));
   app.add_option("--temporary", arguments.replay.temporary_folder,
-                 "Folder for temporary files, about 400 bytes an exchange")
+                 "Folder for temporary files, about 800 bytes an exchange")
       ->check(CLI::ExistingDirectory);
   CLI::App* index = app.add_subcommand("index", "Makes an export searchable");
   index->add_option("DIR", arguments.index.folder, "An export")

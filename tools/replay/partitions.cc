@@ -1,89 +1,70 @@
 #include "tools/replay/partitions.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdlib>
+#include <array>
 
 #include "absl/hash/hash.h"
 #include "common/base/check.h"
 #include "common/base/status.h"
+#include "common/crypto/crypto.h"
 
 namespace nakadachi::replay {
-namespace {
 
-absl::Status DiskError(int error) {
-  const bool full = error == ENOSPC || error == EDQUOT;
-  return FieldError(full ? absl::StatusCode::kResourceExhausted : absl::StatusCode::kUnavailable,
-                    "temporary files", full ? "disk-full" : "io", std::strerror(error));
+Parting Parting::Random() {
+  const auto bytes = SystemRandom().Bytes<8>();
+  uint64_t seed = 0;
+  std::memcpy(&seed, bytes.data(), bytes.size());
+  return Parting(kMostParts, seed);
 }
-
-}  // namespace
 
 size_t Parting::PartOf(absl::string_view key) const { return absl::HashOf(seed_, key) % parts_; }
 
 absl::StatusOr<std::unique_ptr<PartedFile>> PartedFile::Create(const std::string& folder,
                                                                size_t parts) {
-  std::string name = folder + "/nakadachi-replay-XXXXXX";
-  const int fd = mkostemp(name.data(), O_CLOEXEC);
-  if (fd < 0) return DiskError(errno);
-  unlink(name.c_str());
-  return std::unique_ptr<PartedFile>(new PartedFile(fd, parts));
+  NAKADACHI_ASSIGN_OR_RETURN(auto file, TemporaryFile::Create(folder));
+  return std::unique_ptr<PartedFile>(new PartedFile(std::move(file), parts));
 }
 
-PartedFile::~PartedFile() { close(fd_); }
+PartedFile::PartedFile(std::unique_ptr<TemporaryFile> file, size_t parts)
+    : file_(std::move(file)), blocks_(parts), chains_(parts) {
+  for (size_t part = 0; part < parts; ++part) chains_[part].first = chains_[part].next = part;
+}
 
 absl::Status PartedFile::Append(size_t part, const void* bytes, size_t size) {
-  uint64_t offset = 0;
+  NAKADACHI_CHECK(size <= kMostBytes);
+  uint64_t block = 0;
+  Header header{};
+  header.size = size;
   {
     absl::MutexLock lock(&mutex_);
-    offset = end_;
-    end_ += size;
-    blocks_[part].push_back({offset, size});
+    Chain& chain = chains_[part];
+    block = chain.next;
+    header.next = chain.next = blocks_++;
+    chain.size += size;
   }
-  const char* from = static_cast<const char*>(bytes);
-  while (size > 0) {
-    const ssize_t written = pwrite(fd_, from, size, static_cast<off_t>(offset));
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return DiskError(written == 0 ? EIO : errno);
-    from += written;
-    offset += static_cast<uint64_t>(written);
-    size -= static_cast<size_t>(written);
-  }
-  return absl::OkStatus();
+  std::array<char, kBlockBytes> buffer{};
+  std::memcpy(buffer.data(), &header, sizeof(header));
+  std::memcpy(buffer.data() + sizeof(header), bytes, size);
+  return file_->WriteAt(block * kBlockBytes, buffer.data(), buffer.size());
 }
 
 size_t PartedFile::SizeOf(size_t part) const {
   absl::MutexLock lock(&mutex_);
-  size_t size = 0;
-  for (const Block& block : blocks_[part]) size += block.size;
-  return size;
+  return chains_[part].size;
 }
 
-absl::Status PartedFile::Read(size_t part, void* to) const {
-  std::vector<Block> blocks;
+absl::Status PartedFile::ForEach(size_t part, const Visit& visit) const {
+  Chain chain;
   {
     absl::MutexLock lock(&mutex_);
-    blocks = blocks_[part];
+    chain = chains_[part];
   }
-  char* at = static_cast<char*>(to);
-  for (const Block& block : blocks) {
-    NAKADACHI_RETURN_IF_ERROR(ReadAt(block.offset, at, block.size));
-    at += block.size;
-  }
-  return absl::OkStatus();
-}
-
-absl::Status PartedFile::ReadAt(uint64_t offset, void* to, size_t size) const {
-  char* at = static_cast<char*>(to);
-  while (size > 0) {
-    const ssize_t got = pread(fd_, at, size, static_cast<off_t>(offset));
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return DiskError(got == 0 ? EIO : errno);
-    at += got;
-    offset += static_cast<uint64_t>(got);
-    size -= static_cast<size_t>(got);
+  std::array<char, kBlockBytes> buffer;
+  for (uint64_t block = chain.first; block != chain.next;) {
+    NAKADACHI_RETURN_IF_ERROR(file_->ReadAt(block * kBlockBytes, buffer.data(), buffer.size()));
+    Header header{};
+    std::memcpy(&header, buffer.data(), sizeof(header));
+    NAKADACHI_RETURN_IF_ERROR(visit(buffer.data() + sizeof(header), header.size));
+    block = header.next;
   }
   return absl::OkStatus();
 }

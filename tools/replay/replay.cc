@@ -25,23 +25,8 @@
 namespace nakadachi::replay {
 namespace {
 
-// So many entries' facts fit into a part.
-constexpr uint64_t kEntriesInPart = 25'000;
-constexpr size_t kMostParts = 1'024;
-
 double SecondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-size_t PartsFor(uint64_t entries) {
-  return std::clamp<size_t>(entries / kEntriesInPart, 8, kMostParts);
-}
-
-uint64_t RandomSeed() {
-  const auto bytes = SystemRandom().Bytes<8>();
-  uint64_t seed = 0;
-  std::memcpy(&seed, bytes.data(), bytes.size());
-  return seed;
 }
 
 class Replayer {
@@ -59,8 +44,8 @@ class Replayer {
   LogReport ReportOf(const LogSource& source, const StructureReport& structure,
                      const Scan::Held& held) const;
 
-  using Join = absl::Status (*)(const Scene&, size_t, Tally*);
-  absl::Status RunJoin(absl::string_view step, Join join);
+  using MakeJoin = std::unique_ptr<Join> (*)(const Scene&, Tally*);
+  absl::Status RunJoin(absl::string_view step, MakeJoin make);
   void Finish();
   void AddNotJudged();
   void AddEvents();
@@ -123,9 +108,9 @@ absl::Status Replayer::Open() {
   const std::string folder = options_.temporary_folder.empty()
                                  ? std::filesystem::temp_directory_path(error).string()
                                  : options_.temporary_folder;
-  const size_t parts = PartsFor(evidence_.entries);
-  NAKADACHI_ASSIGN_OR_RETURN(stores_, Stores::Create(folder, parts));
+  NAKADACHI_ASSIGN_OR_RETURN(stores_, Stores::Create(folder));
 
+  scene_.joined_bytes = options_.joined_bytes;
   scene_.tolerance_ms = options_.tolerance_ms;
   scene_.edge_ms = options_.edge_ms;
   scene_.history = history_.get();
@@ -133,7 +118,6 @@ absl::Status Replayer::Open() {
   scene_.rereader = &rereader_;
   scene_.findings = &findings_;
   scene_.stores = &stores_;
-  scene_.parting = Parting(parts, RandomSeed());
   interners_.institutions.Intern(Author::Broker().ToString());
   for (const LogSource& source : evidence_.logs) {
     const uint32_t number = interners_.institutions.Intern(source.author.ToString());
@@ -233,17 +217,17 @@ void Replayer::AddStructure(const LogSource& source, const StructureReport& stru
 }
 
 // Every part once, by as many threads as there are tallies.
-absl::Status Replayer::RunJoin(absl::string_view step, Join join) {
-  const size_t parts = scene_.parting.parts();
+absl::Status Replayer::RunJoin(absl::string_view step, MakeJoin make) {
+  constexpr size_t kParts = Parting::kMostParts;
   std::atomic<size_t> next{0};
   std::vector<absl::Status> statuses(tallies_.size());
   const auto work = [&](size_t worker) {
-    while (statuses[worker].ok()) {
-      const size_t part = next++;
-      if (part >= parts) return;
-      statuses[worker] = join(scene_, part, tallies_[worker].get());
-      Progress(step, part + 1, parts);
+    const std::unique_ptr<Join> join = make(scene_, tallies_[worker].get());
+    for (size_t part = next++; part < kParts && statuses[worker].ok(); part = next++) {
+      statuses[worker] = join->Take(part);
+      Progress(step, part + 1, kParts);
     }
+    statuses[worker].Update(join->Flush());
   };
   std::vector<std::thread> threads;
   for (size_t worker = 1; worker < tallies_.size(); ++worker) threads.emplace_back(work, worker);

@@ -22,8 +22,10 @@ struct ReplayOptions {
   // Logs are exported one after the other: what another log must hold is demanded only where its
   // checkpoint is at least so much later.
   int64_t edge_ms = 1'000;
-  std::string temporary_folder;  // for facts, about 400 bytes an exchange; empty: the system's
+  std::string temporary_folder;  // for facts, about 800 bytes an exchange; empty: the system's
   size_t kept_findings = 1'000;  // of a kind
+  // Of facts that a thread joins at once: memory goes with it, and not with the logs' length.
+  size_t joined_bytes = size_t{12} << 20;
   // Called now and then, by one thread at a time.
   std::function<void(absl::string_view step, uint64_t done, uint64_t all)> progress;
 };

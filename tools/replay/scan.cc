@@ -113,19 +113,10 @@ void Scan::Take(const Author& log, absl::Span<const Entry> run,
   NoteMissing(run);
   auto& ready = static_cast<PreparedFacts&>(*prepared);
   Facts& facts = ready.facts;
-  const Parting& parting = scene_.parting;
-  for (const QueryFact& query : facts.queries) {
-    queries_.Add(parting.PartOf(AsView(query.commitment)), query);
-  }
-  for (const DecisionFact& decision : facts.decisions) {
-    decisions_.Add(parting.PartOf(AsView(decision.query)), decision);
-  }
-  for (const AnswerFact& answer : facts.answers) {
-    answers_.Add(parting.PartOf(AsView(answer.permit)), answer);
-  }
-  for (const Stub& stub : ready.stubs) {
-    stubs_.Add(parting.PartOf(AsView(stub.leaf)), stub);
-  }
+  for (const QueryFact& query : facts.queries) queries_.Add(query);
+  for (const DecisionFact& decision : facts.decisions) decisions_.Add(decision);
+  for (const AnswerFact& answer : facts.answers) answers_.Add(answer);
+  for (const Stub& stub : ready.stubs) stubs_.Add(stub);
   for (const Range& erased : ready.erased) retention_->TakeErased(erased);
   for (const auto& [index, time_ms] : facts.times) retention_->TakeTime(index, time_ms);
   for (RetentionFact& fact : facts.retention) retention_->Take(std::move(fact));

@@ -48,10 +48,10 @@ class Scan final : public EntryConsumer {
 
   Scene& scene_;
   History& history_;
-  Parts<QueryFact>::Writer queries_;
-  Parts<DecisionFact>::Writer decisions_;
-  Parts<AnswerFact>::Writer answers_;
-  Parts<Stub>::Writer stubs_;
+  Parts<QueryFact, Hash>::Writer queries_;
+  Parts<DecisionFact, Hash>::Writer decisions_;
+  Parts<AnswerFact, Hash>::Writer answers_;
+  Parts<Stub, Hash>::Writer stubs_;
 
   // Of the log at hand.
   uint32_t number_ = 0;

@@ -1,17 +1,22 @@
-// Texts as numbers, and facts by their keys.
+// Texts as numbers, and facts by their keys, in memory and on disk.
 #include <gmock/gmock.h>
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <map>
+#include <memory>
 #include <random>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "tests/support/temporary_folder.h"
 #include "tools/replay/grouped.h"
 #include "tools/replay/interner.h"
+#include "tools/replay/partitions.h"
 
 namespace nakadachi::replay {
 namespace {
@@ -77,6 +82,130 @@ TEST(Grouped, ByTheWholeKeyAndAsRecorded) {
     EXPECT_TRUE(grouped.Take(key).empty());
   }
   EXPECT_EQ(grouped.next(), nullptr);
+}
+
+using Key = std::array<uint8_t, 16>;
+
+struct Left {
+  Key key;
+  uint64_t number;
+};
+
+struct Right {
+  Key key;
+  uint64_t number;
+  std::array<uint64_t, 5> more;
+};
+
+Key KeyOf(uint64_t number) {
+  Key key{};
+  std::memcpy(key.data(), &number, sizeof(number));
+  return key;
+}
+
+// What is joined of a key: the numbers of both sides, as they were written.
+using Joined = std::map<Key, std::pair<std::vector<uint64_t>, std::vector<uint64_t>>>;
+
+struct Told {
+  Joined joined;
+  size_t calls = 0;
+  size_t most_bytes = 0;  // of a call
+  bool torn = false;      // a key came in two calls
+};
+
+template <typename Fact>
+void Sort(const std::vector<Fact>& facts, std::vector<uint64_t> Joined::mapped_type::*side,
+          Joined* into) {
+  for (const Fact& fact : facts) ((*into)[fact.key].*side).push_back(fact.number);
+}
+
+Told JoinAll(const Parts<Left, Key>& lefts, const Parts<Right, Key>& rights, size_t most_bytes) {
+  Told told;
+  const auto visit = [&](const std::vector<Left>& left, const std::vector<Right>& right) {
+    Joined joined;
+    Sort(left, &Joined::mapped_type::first, &joined);
+    Sort(right, &Joined::mapped_type::second, &joined);
+    for (auto& one : joined) told.torn |= !told.joined.insert(std::move(one)).second;
+    ++told.calls;
+    told.most_bytes =
+        std::max(told.most_bytes, left.size() * sizeof(Left) + right.size() * sizeof(Right));
+  };
+  for (size_t part = 0; part < lefts.parts(); ++part) {
+    EXPECT_TRUE(JoinPart(part, most_bytes, visit, lefts, rights).ok());
+  }
+  return told;
+}
+
+struct Sides {
+  TemporaryFolder folder;
+  std::unique_ptr<Parts<Left, Key>> lefts;
+  std::unique_ptr<Parts<Right, Key>> rights;
+  Joined expected;
+
+  // So many of each, of keys below `keys`.
+  Sides(uint64_t count, uint64_t keys) {
+    const Parting parting = Parting::Random();
+    lefts = *Parts<Left, Key>::Create(folder.path(), parting, &Left::key);
+    rights = *Parts<Right, Key>::Create(folder.path(), parting, &Right::key);
+    Parts<Left, Key>::Writer left(lefts.get());
+    Parts<Right, Key>::Writer right(rights.get());
+    std::mt19937_64 random(7);
+    for (uint64_t i = 0; i < count; ++i) {
+      const Key a = KeyOf(random() % keys);
+      const Key b = KeyOf(random() % keys);
+      left.Add({a, i});
+      right.Add({b, i, {}});
+      expected[a].first.push_back(i);
+      expected[b].second.push_back(i);
+    }
+    EXPECT_TRUE(left.Flush().ok());
+    EXPECT_TRUE(right.Flush().ok());
+  }
+};
+
+TEST(JoinPart, JoinsAllOfAKeyWhateverFitsIntoMemory) {
+  const Sides sides(60'000, 20'000);
+  for (const size_t most_bytes : {1 << 20, 20'000, 3'000}) {
+    const Told told = JoinAll(*sides.lefts, *sides.rights, most_bytes);
+    EXPECT_EQ(told.joined, sides.expected) << most_bytes;
+    EXPECT_FALSE(told.torn) << most_bytes;
+    EXPECT_LE(told.most_bytes, most_bytes);
+  }
+}
+
+TEST(JoinPart, ReadsAPartAtOnceWhereItFits) {
+  const Sides sides(20'000, 1'000'000);
+  EXPECT_EQ(JoinAll(*sides.lefts, *sides.rights, 1 << 20).calls, Parting::kMostParts);
+}
+
+TEST(JoinPart, AKeyThatDoesNotFitIsReadNevertheless) {
+  const Sides sides(5'000, 2);
+  const Told told = JoinAll(*sides.lefts, *sides.rights, 1'000);
+  EXPECT_EQ(told.joined, sides.expected);
+  EXPECT_FALSE(told.torn);
+}
+
+TEST(Parts, SeveralThreadsWriteAtOnce) {
+  const TemporaryFolder folder;
+  auto parts = *Parts<Left, Key>::Create(folder.path(), Parting::Random(), &Left::key);
+  std::vector<std::thread> threads;
+  for (uint64_t thread = 0; thread < 4; ++thread) {
+    threads.emplace_back([&parts, thread] {
+      Parts<Left, Key>::Writer writer(parts.get());
+      for (uint64_t i = 0; i < 50'000; ++i) writer.Add({KeyOf(i), 4 * i + thread});
+      EXPECT_TRUE(writer.Flush().ok());
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::vector<uint64_t> numbers;
+  for (size_t part = 0; part < parts->parts(); ++part) {
+    std::vector<Left> facts;
+    ASSERT_TRUE(parts->Read(part, &facts).ok());
+    for (const Left& fact : facts) numbers.push_back(fact.number);
+  }
+  std::sort(numbers.begin(), numbers.end());
+  ASSERT_EQ(numbers.size(), 200'000u);
+  for (uint64_t i = 0; i < numbers.size(); ++i) ASSERT_EQ(numbers[i], i);
 }
 
 }  // namespace
