@@ -100,9 +100,9 @@ class AnswerJoin final : public Join {
             const AnswerFact* other = nullptr);
 
   void Add(absl::string_view kind, const AnswerFact& answer, std::string reason,
-           std::vector<Place> related) {
+           const std::vector<Place>& related) {
     found_ = true;
-    scene_.Add(kind, PlaceOf(answer), answer.time_ms, std::move(reason), std::move(related));
+    scene_.Add(kind, PlaceOf(answer), answer.time_ms, std::move(reason), related);
   }
   Judge::Asked AskedOf(const DecisionFact& permit) const {
     return {permit.requester, permit.provider, permit.question, PlaceOf(permit)};

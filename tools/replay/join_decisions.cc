@@ -89,9 +89,9 @@ class DecisionJoin final : public Join {
     return tally_.judge.MemberAt(institution, time_ms + scene_.tolerance_ms) != nullptr;
   }
   void Add(absl::string_view kind, const DecisionFact& decision, std::string reason,
-           std::vector<Place> related = {}) {
+           const std::vector<Place>& related = {}) {
     found_ = true;
-    scene_.Add(kind, PlaceOf(decision), decision.time_ms, std::move(reason), std::move(related));
+    scene_.Add(kind, PlaceOf(decision), decision.time_ms, std::move(reason), related);
   }
 
   const Scene& scene_;
@@ -355,7 +355,7 @@ bool DecisionJoin::CheckVersion(const DecisionFact& decision) {
   Add("wrong-list", decision,
       absl::StrCat("It rests on version ", decision.list_version, " of the list, but ", instead,
                    "."),
-      std::move(related));
+      related);
   return false;
 }
 

@@ -32,8 +32,8 @@ absl::StatusOr<Stores> Stores::Create(const std::string& folder) {
 }
 
 const LogState& Scene::Log(uint32_t number) const {
-  static const auto& kNone = *new LogState();
-  return number < logs.size() ? logs[number] : kNone;
+  static const auto& none = *new LogState();
+  return number < logs.size() ? logs[number] : none;
 }
 
 bool Scene::Reaches(uint32_t log, int64_t time_ms) const {
@@ -76,7 +76,7 @@ int64_t Scene::Within(int64_t time_ms) const {
 }
 
 void Scene::Add(absl::string_view kind, Place place, int64_t time_ms, std::string reason,
-                std::vector<Place> related) const {
+                const std::vector<Place>& related) const {
   Finding finding;
   EntryRef ref = RefOf(place);
   finding.log = std::move(ref.log);

@@ -75,7 +75,7 @@ struct Scene {
   // Within the network's life as its broker tells it, so that a false clock stretches no timeline.
   int64_t Within(int64_t time_ms) const;
   void Add(absl::string_view kind, Place place, int64_t time_ms, std::string reason,
-           std::vector<Place> related = {}) const;
+           const std::vector<Place>& related = {}) const;
 };
 
 // One thread's share of a join.

@@ -46,8 +46,8 @@ Judge::Judge(const History* history, Interners* interners, const Rereader* rerea
     : history_(history), interners_(interners), rereader_(rereader) {}
 
 const Judge::Known& Judge::KnownOf(uint32_t institution) {
-  static const auto& kNobody = *new Known();
-  if (institution == Interner::kUnlisted) return kNobody;
+  static const auto& nobody = *new Known();
+  if (institution == Interner::kUnlisted) return nobody;
   if (institution >= known_.size()) {
     known_.resize(institution + 1);
     asked_.resize(institution + 1);
