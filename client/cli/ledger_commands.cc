@@ -74,14 +74,14 @@ int Show(Context& context, const ShowOptions& options) {
   if (!opened.ok()) return console.InputError(opened.status());
   Json json = {{"entries", Json::array()}};
   int64_t shown = 0;
-  bool altered = false;
+  bool damaged = false;
   // Without a kind no more is fetched than is shown.
   const bool bounded = options.kind.empty() && options.limit > 0;
   const uint64_t end = bounded ? options.start + static_cast<uint64_t>(options.limit) : UINT64_MAX;
   const absl::Status read = opened->source->Read(
       options.start, end, !options.commitments, [&](const v1::LedgerEntry& entry) {
         const Json one = LedgerEntryJson(entry, !options.commitments);
-        altered |= one["state"] == "altered";
+        damaged |= one["state"] == "altered" || one["state"] == "unreadable";
         if (!options.kind.empty() && one.value("kind", "") != options.kind) return true;
         if (console.json()) {
           json["entries"].push_back(one);
@@ -93,7 +93,7 @@ int Show(Context& context, const ShowOptions& options) {
       });
   if (!read.ok()) return console.CallError(read);
   if (console.json()) console.Print(json);
-  return altered ? kFailed : kOk;
+  return damaged ? kFailed : kOk;
 }
 
 // ---- verify

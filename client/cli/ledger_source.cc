@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/ledger/commitment.h"
+#include "common/ledger/entry_page.h"
 #include "common/ledger/ledger.h"
 #include "common/ledger/ledger_store.h"
 #include "common/ledger/tree_edge.h"
@@ -93,17 +94,11 @@ class Stored final : public StoredLedger {
     NAKADACHI_ASSIGN_OR_RETURN(const auto head, store_->ReadHead());
     end = std::min(end, head.has_value() ? head->size : 0);
     if (start >= end) return absl::OkStatus();
-    return store_->ReadEntries(start, end, [&](uint64_t index, ledger::StoredEntry entry) {
-      v1::LedgerEntry out;
-      out.set_index(index);
-      out.set_commitment(std::string(AsView(entry.commitment)));
-      out.set_erased(entry.salt.empty());
-      if (with_statements) {
-        out.set_salt(std::move(entry.salt));
-        out.set_statement(std::move(entry.statement));
-      }
-      return visit(out);
-    });
+    return ledger::ReadEveryEntry(
+        *store_, start, end,
+        [&](uint64_t index, ledger::StoredEntry entry, const absl::Status& body) {
+          return visit(ledger::MakeLedgerEntry(index, std::move(entry), body, with_statements));
+        });
   }
 
   absl::StatusOr<Verified> Verify(const std::vector<Ed25519PublicKey>& keys,
@@ -147,7 +142,11 @@ class Recomputation {
     if (entry.commitment().size() != 32) {
       return Broken("ledger.entry", "commitment", "a commitment has not 32 bytes");
     }
-    if (with_statements_) NAKADACHI_RETURN_IF_ERROR(CheckStatement(entry, author_));
+    if (entry.unreadable()) {
+      if (unreadable_++ == 0) first_unreadable_ = entry.index();
+    } else if (with_statements_) {
+      NAKADACHI_RETURN_IF_ERROR(CheckStatement(entry, author_));
+    }
     erased_ += entry.erased() ? 1 : 0;
     edge_.Append(merkle::LeafHash(entry.commitment()));
     if (!edge_.FullTiles().empty()) edge_.Settle();
@@ -160,8 +159,13 @@ class Recomputation {
     if (edge_.size() != checkpoint.size) {
       return Broken("ledger.entry", "missing", "there are fewer entries than were signed for");
     }
-    if (edge_.root() == checkpoint.root) return absl::OkStatus();
-    return Broken("ledger.root", "root", "the entries lead to another root than was signed");
+    if (edge_.root() != checkpoint.root) {
+      return Broken("ledger.root", "root", "the entries lead to another root than was signed");
+    }
+    if (unreadable_ == 0) return absl::OkStatus();
+    return Broken("ledger.statement", "unreadable",
+                  absl::StrCat(unreadable_, " damaged or lost, the first of them that of entry ",
+                               first_unreadable_, "; the tree is the one that was signed"));
   }
 
   uint64_t erased() const { return erased_; }
@@ -180,6 +184,8 @@ class Recomputation {
   const bool with_statements_;
   ledger::TreeEdge edge_;
   uint64_t erased_ = 0;
+  uint64_t unreadable_ = 0;
+  uint64_t first_unreadable_ = 0;
 };
 
 }  // namespace

@@ -24,8 +24,9 @@ class LedgerSource {
   virtual ~LedgerSource() = default;
   // The newest signed checkpoint, as a signed note.
   virtual absl::StatusOr<std::string> Checkpoint() = 0;
-  // Visits entries [start, end) in order while `visit` returns true; fewer where the ledger is
-  // shorter. DATA_LOSS, rule "missing", where entries are left out.
+  // Visits entries [start, end) in order while `visit` returns true; fewer where the ledger ends
+  // before. OUT_OF_RANGE where a server's ledger ends before `start`; DATA_LOSS, rule "missing",
+  // where entries are left out.
   virtual absl::Status Read(uint64_t start, uint64_t end, bool with_statements,
                             const std::function<bool(const v1::LedgerEntry&)>& visit) = 0;
 };
@@ -69,7 +70,8 @@ struct LedgerVerification {
 // checkpoint seen before, must lie in the same history. With statements, each must fit its
 // commitment and be the author's. DATA_LOSS with "ledger.checkpoint", "ledger.root",
 // "ledger.history" or "ledger.entry" as field and a rule: "signature", "origin", "root",
-// "consistency", "shorter", "missing", "commitment", "author".
+// "consistency", "shorter", "missing", "commitment", "author"; where the tree holds and statements
+// are damaged or lost, "ledger.statement", rule "unreadable".
 absl::StatusOr<LedgerVerification> VerifyLedger(
     LedgerSource& source, const TrustedKeys& trusted,
     const std::optional<ledger::Checkpoint>& earlier, bool with_statements,

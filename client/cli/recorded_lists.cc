@@ -14,6 +14,10 @@ namespace {
 absl::StatusOr<v1::Statement> ParseEntry(const v1::LedgerEntry& entry) {
   v1::Statement statement;
   if (entry.erased()) return statement;
+  if (entry.unreadable()) {
+    return FieldError(absl::StatusCode::kDataLoss, "ledger.statement", "unreadable",
+                      absl::StrCat("that of entry ", entry.index(), " is damaged or lost"));
+  }
   const Hash commitment = ledger::Commit(entry.salt(), entry.statement());
   if (AsView(commitment) != absl::string_view(entry.commitment()) ||
       !statement.ParseFromString(entry.statement())) {

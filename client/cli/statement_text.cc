@@ -248,14 +248,15 @@ Json LedgerEntryJson(const v1::LedgerEntry& entry, bool with_statements) {
   json["index"] = entry.index();
   json["commitment"] = HexEncode(entry.commitment());
   v1::Statement statement;
-  const bool present = with_statements && !entry.erased();
+  const bool present = with_statements && !entry.erased() && !entry.unreadable();
   const bool intact = present && statement.ParseFromString(entry.statement()) &&
                       AsView(ledger::Commit(entry.salt(), entry.statement())) ==
                           absl::string_view(entry.commitment());
-  json["state"] = intact           ? "present"
-                  : present        ? "altered"
-                  : entry.erased() ? "erased"
-                                   : "commitment-only";
+  json["state"] = intact               ? "present"
+                  : present            ? "altered"
+                  : entry.unreadable() ? "unreadable"
+                  : entry.erased()     ? "erased"
+                                       : "commitment-only";
   if (!intact) return json;
   json["time"] = TimeText(statement.time_ms());
   json["author"] = statement.author();

@@ -72,50 +72,31 @@ absl::StatusOr<v1::ReadInspectionResponse> InspectionDesk::Read(
   v1::ReadInspectionResponse response;
   response.set_start(request.start());
   const uint64_t until = request.start() + std::min(limit, size - request.start());
-  absl::Status read = ReadRange(scope, until, &response);
-  if (absl::IsDataLoss(read)) {
-    response.clear_entries();
-    read = ReadOneByOne(scope, until, &response);
-  }
-  NAKADACHI_RETURN_IF_ERROR(read);
+  NAKADACHI_RETURN_IF_ERROR(ReadRange(scope, until, &response));
   return response;
 }
 
-// As many entries before `end` as fit.
+// As many entries before `end` as fit. What is damaged or lost is named.
 absl::Status InspectionDesk::ReadRange(const v1::OpenInspectionRequest& scope, uint64_t end,
                                        v1::ReadInspectionResponse* page) const {
   size_t bytes = 0;
   absl::Status filled;
   NAKADACHI_RETURN_IF_ERROR(
-      parts_.store->ReadEntries(page->start(), end, [&](uint64_t, ledger::StoredEntry entry) {
-        bytes += SizeOf(entry);
-        if (page->entries_size() > 0 && bytes > kMaxResponseBytes) return false;
-        filled = Fill(scope, std::move(entry), page->add_entries());
-        return filled.ok();
-      }));
+      ledger::ReadEveryEntry(*parts_.store, page->start(), end,
+                             [&](uint64_t, ledger::StoredEntry entry, const absl::Status& body) {
+                               bytes += SizeOf(entry);
+                               if (page->entries_size() > 0 && bytes > kMaxResponseBytes)
+                                 return false;
+                               v1::InspectedEntry& out = *page->add_entries();
+                               if (body.ok()) {
+                                 filled = Fill(scope, std::move(entry), &out);
+                               } else {
+                                 out.set_commitment(std::string(AsView(entry.commitment)));
+                                 out.set_body(v1::InspectedEntry::UNREADABLE);
+                               }
+                               return filled.ok();
+                             }));
   return filled;
-}
-
-// The same where something is damaged: what can be read is given, the rest is named.
-absl::Status InspectionDesk::ReadOneByOne(const v1::OpenInspectionRequest& scope, uint64_t end,
-                                          v1::ReadInspectionResponse* page) const {
-  size_t bytes = 0;
-  for (uint64_t index = page->start(); index < end; ++index) {
-    absl::StatusOr<ledger::StoredEntry> entry = parts_.store->ReadEntry(index);
-    if (absl::IsDataLoss(entry.status())) {
-      const auto commitment = parts_.store->ReadCommitment(index);
-      if (!commitment.ok()) return UnderField(absl::StrCat("entry ", index), commitment.status());
-      v1::InspectedEntry& out = *page->add_entries();
-      out.set_commitment(std::string(AsView(*commitment)));
-      out.set_body(v1::InspectedEntry::UNREADABLE);
-      continue;
-    }
-    NAKADACHI_RETURN_IF_ERROR(entry.status());
-    bytes += SizeOf(*entry);
-    if (page->entries_size() > 0 && bytes > kMaxResponseBytes) return absl::OkStatus();
-    NAKADACHI_RETURN_IF_ERROR(Fill(scope, *std::move(entry), page->add_entries()));
-  }
-  return absl::OkStatus();
 }
 
 absl::Status InspectionDesk::Fill(const v1::OpenInspectionRequest& scope, ledger::StoredEntry entry,

@@ -44,8 +44,6 @@ class InspectionDesk {
  private:
   absl::Status ReadRange(const v1::OpenInspectionRequest& scope, uint64_t end,
                          v1::ReadInspectionResponse* page) const;
-  absl::Status ReadOneByOne(const v1::OpenInspectionRequest& scope, uint64_t end,
-                            v1::ReadInspectionResponse* page) const;
   absl::Status Fill(const v1::OpenInspectionRequest& scope, ledger::StoredEntry entry,
                     v1::InspectedEntry* out) const;
 

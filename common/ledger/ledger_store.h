@@ -112,6 +112,13 @@ std::unique_ptr<LedgerStore> MakeRocksLedgerStore(storage::Database* database,
 const std::vector<storage::ColumnFamily>& FamiliesOfLedger();
 std::unique_ptr<LedgerStore> MakeRocksLedgerStore(storage::Database* of_these_families);
 
+// As LedgerStore::ReadEntries, but what is damaged or lost does not end it: then `body` says what
+// is the matter (DATA_LOSS), and the entry has its commitment alone. DATA_LOSS, under "entry
+// <index>", only where not even that can be read.
+using VisitEntry = std::function<bool(uint64_t index, StoredEntry entry, const absl::Status& body)>;
+absl::Status ReadEveryEntry(LedgerStore& store, uint64_t start, uint64_t end,
+                            const VisitEntry& visit);
+
 // In memory, for tests. memory_ledger_store.h has the class itself, which can be told to fail.
 std::unique_ptr<LedgerStore> MakeMemoryLedgerStore();
 

@@ -26,31 +26,14 @@ class Rebuild {
  public:
   explicit Rebuild(LedgerStore& store) : store_(store) {}
 
-  absl::Status Add(uint64_t index, const StoredEntry& entry) {
+  absl::Status Add(uint64_t index, const StoredEntry& entry, const absl::Status& body) {
     if (index != edge_.size())
       return StoreError("ledger.entry", "missing", "was written and is not stored");
+    if (!body.ok()) return AddDamaged(entry.commitment, body);
     const absl::StatusOr<bool> erased = CheckEntry(entry);
     if (!erased.ok()) return AddDamaged(entry.commitment, erased.status());
     erased_ += *erased ? 1 : 0;
     return AddCommitment(entry.commitment);
-  }
-
-  // The next entry, whose statement cannot be had.
-  absl::Status AddDamaged(const Hash& commitment, const absl::Status& why) {
-    if (damaged_++ == 0) {
-      first_damaged_ = edge_.size();
-      rule_ = GetFieldRule(why).rule;
-    }
-    return AddCommitment(commitment);
-  }
-
-  absl::Status AddCommitment(const Hash& commitment) {
-    edge_.Append(merkle::LeafHash(AsView(commitment)));
-    if (edge_.FullTiles().empty()) return absl::OkStatus();
-    for (const PlacedTile& full : edge_.FullTiles())
-      NAKADACHI_RETURN_IF_ERROR(CompareTile(store_, full.id, full.tile->Hashes()));
-    edge_.Settle();
-    return absl::OkStatus();
   }
 
   absl::Status Finish(const StoredHead& head) {
@@ -73,6 +56,24 @@ class Rebuild {
   VerifyResult result() const { return {edge_.size(), erased_}; }
 
  private:
+  // The next entry, whose statement cannot be had.
+  absl::Status AddDamaged(const Hash& commitment, const absl::Status& why) {
+    if (damaged_++ == 0) {
+      first_damaged_ = edge_.size();
+      rule_ = GetFieldRule(why).rule;
+    }
+    return AddCommitment(commitment);
+  }
+
+  absl::Status AddCommitment(const Hash& commitment) {
+    edge_.Append(merkle::LeafHash(AsView(commitment)));
+    if (edge_.FullTiles().empty()) return absl::OkStatus();
+    for (const PlacedTile& full : edge_.FullTiles())
+      NAKADACHI_RETURN_IF_ERROR(CompareTile(store_, full.id, full.tile->Hashes()));
+    edge_.Settle();
+    return absl::OkStatus();
+  }
+
   LedgerStore& store_;
   TreeEdge edge_;
   uint64_t erased_ = 0;
@@ -80,14 +81,6 @@ class Rebuild {
   uint64_t first_damaged_ = 0;
   std::string rule_;
 };
-
-// Behind what ReadEntries could not read.
-absl::Status AddUnreadable(LedgerStore& store, const absl::Status& why, Rebuild& rebuild) {
-  if (!absl::IsDataLoss(why)) return ReadError(why, "ledger.entry");
-  const absl::StatusOr<Hash> commitment = store.ReadCommitment(rebuild.size());
-  if (!commitment.ok()) return ReadError(commitment.status(), "ledger.entry");
-  return rebuild.AddDamaged(*commitment, why);
-}
 
 }  // namespace
 
@@ -100,18 +93,16 @@ absl::StatusOr<VerifyResult> VerifyStore(LedgerStore& store, const Author& autho
   NAKADACHI_RETURN_IF_ERROR(CheckHead(*head, author, keys).status());
 
   Rebuild rebuild(store);
-  for (absl::Status read = absl::UnknownError(""); !read.ok();) {
-    absl::Status added;
-    read = store.ReadEntries(rebuild.size(), head->size,
-                             [&](uint64_t index, const StoredEntry& entry) {
-                               added = rebuild.Add(index, entry);
-                               if (progress && (index + 1) % kProgressEvery == 0)
-                                 progress(index + 1);
-                               return added.ok();
-                             });
-    NAKADACHI_RETURN_IF_ERROR(added);
-    if (!read.ok()) NAKADACHI_RETURN_IF_ERROR(AddUnreadable(store, read, rebuild));
-  }
+  absl::Status added;
+  const absl::Status read =
+      ReadEveryEntry(store, 0, head->size,
+                     [&](uint64_t index, const StoredEntry& entry, const absl::Status& body) {
+                       added = rebuild.Add(index, entry, body);
+                       if (progress && (index + 1) % kProgressEvery == 0) progress(index + 1);
+                       return added.ok();
+                     });
+  NAKADACHI_RETURN_IF_ERROR(added);
+  if (!read.ok()) return ReadError(read, "ledger.entry");
   NAKADACHI_RETURN_IF_ERROR(rebuild.Finish(*head));
   if (progress) progress(head->size);
   return rebuild.result();

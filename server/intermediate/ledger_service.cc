@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/base/status.h"
+#include "common/ledger/entry_page.h"
 #include "common/rpc/handler.h"
 #include "common/witness/serve.h"
 #include "nakadachi/v1/ledger.grpc.pb.h"
@@ -14,10 +15,6 @@ namespace {
 
 using rpc::Role;
 using PeerPtr = std::shared_ptr<const rpc::Peer>;
-
-constexpr uint32_t kMaxEntries = 1'024;
-// Below the message limit with room for the last entry.
-constexpr size_t kMaxBytes = 3u << 20;
 
 class LedgerServiceImpl final : public v1::LedgerService::CallbackService {
  public:
@@ -90,7 +87,9 @@ class LedgerServiceImpl final : public v1::LedgerService::CallbackService {
       if (!allowed.ok()) return rpc::Reply(context, hosting_->Counted(allowed));
     }
     return rpc::RunBlocking(pool_, context, [this, hosted = *hosted, request, response] {
-      return hosting_->Counted(ReadEntries(*hosted->institution, *request, response));
+      Institution& institution = *hosted->institution;
+      return hosting_->Counted(ledger::ReadEntryPage(
+          institution.ledger_store(), institution.ledger().Head().size, *request, response));
     });
   }
 
@@ -116,33 +115,6 @@ class LedgerServiceImpl final : public v1::LedgerService::CallbackService {
                         "statements are read on the terminal listener");
     }
     return rpc::RequireRole(context, {Role::kStaff, Role::kOperator}).status();
-  }
-
-  static absl::Status ReadEntries(Institution& institution, const v1::GetEntriesRequest& request,
-                                  v1::GetEntriesResponse* response) {
-    if (request.limit() > kMaxEntries) {
-      return InvalidField("limit", "range", "more than 1,024 entries");
-    }
-    const uint64_t size = institution.ledger().Head().size;
-    response->set_size(size);
-    if (request.start() > size) {
-      return FieldError(absl::StatusCode::kOutOfRange, "start", "range", "beyond the ledger");
-    }
-    const uint64_t limit = request.limit() == 0 ? kMaxEntries : request.limit();
-    const uint64_t end = request.start() + std::min(limit, size - request.start());
-    size_t bytes = 0;
-    return institution.ledger_store().ReadEntries(
-        request.start(), end, [&](uint64_t index, ledger::StoredEntry entry) {
-          bytes += entry.statement.size();
-          v1::LedgerEntry& out = *response->add_entries();
-          out.set_index(index);
-          out.set_commitment(std::string(AsView(entry.commitment)));
-          out.set_erased(entry.salt.empty());
-          if (!request.with_statements()) return true;
-          out.set_salt(std::move(entry.salt));
-          out.set_statement(std::move(entry.statement));
-          return bytes < kMaxBytes;
-        });
   }
 
   Hosting* const hosting_;

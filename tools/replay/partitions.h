@@ -47,8 +47,14 @@ class Parting {
 // Bytes on disk, parted. Of each part only its first and its next block are held in memory: a block
 // tells where the next one is. Thread-safe; errors are of the disk.
 class PartedFile {
+  struct Header {
+    uint64_t next;  // block; the last one's is not yet written
+    uint64_t size;  // bytes that follow
+  };
+
  public:
   static constexpr size_t kBlockBytes = 8'192;
+  static constexpr size_t kMostBytes = kBlockBytes - sizeof(Header);
 
   static absl::StatusOr<std::unique_ptr<PartedFile>> Create(const std::string& folder,
                                                             size_t parts);
@@ -61,10 +67,6 @@ class PartedFile {
   absl::Status ForEach(size_t part, const Visit& visit) const;
 
  private:
-  struct Header {
-    uint64_t next;  // block; the last one's is not yet written
-    uint64_t size;  // bytes that follow
-  };
   struct Chain {
     uint64_t first = 0;
     uint64_t next = 0;  // block, where the next bytes go
@@ -76,9 +78,6 @@ class PartedFile {
   mutable absl::Mutex mutex_;
   uint64_t blocks_ ABSL_GUARDED_BY(mutex_) = 0;  // given to a part
   std::vector<Chain> chains_ ABSL_GUARDED_BY(mutex_);
-
- public:
-  static constexpr size_t kMostBytes = kBlockBytes - sizeof(Header);
 };
 
 // Facts parted by one of their fields.

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/base/status.h"
+#include "common/ledger/entry_page.h"
 #include "common/rpc/handler.h"
 #include "common/witness/serve.h"
 #include "nakadachi/v1/ledger.grpc.pb.h"
@@ -13,10 +14,6 @@
 
 namespace nakadachi::broker {
 namespace {
-
-constexpr uint32_t kMaxEntries = 1024;
-// Leaves room for framing below the largest message of common/rpc.
-constexpr size_t kMaxResponseBytes = 3 << 20;
 
 absl::Status CheckInstitution(const std::string& institution) {
   if (institution == Author::Broker().ToString()) return absl::OkStatus();
@@ -94,8 +91,11 @@ class LedgerServiceImpl final : public v1::LedgerService::CallbackService {
         return Reject(context, std::move(status));
       }
     }
-    return rpc::RunBlocking(parts_.pool, context,
-                            [this, request, response] { return Read(*request, *response); });
+    return rpc::RunBlocking(parts_.pool, context, [this, request, response] {
+      return Counted(parts_.figures,
+                     ledger::ReadEntryPage(parts_.store->ledger_store(), parts_.ledger->Head().size,
+                                           *request, response));
+    });
   }
 
  private:
@@ -122,30 +122,6 @@ class LedgerServiceImpl final : public v1::LedgerService::CallbackService {
                          {rpc::Role::kIntermediate, rpc::Role::kInspector, rpc::Role::kOperator})
             .status());
     return CheckInstitution(institution);
-  }
-
-  absl::Status Read(const v1::GetEntriesRequest& request, v1::GetEntriesResponse& response) const {
-    const uint64_t size = parts_.ledger->Head().size;
-    response.set_size(size);
-    const uint32_t limit =
-        request.limit() == 0 ? kMaxEntries : std::min(request.limit(), kMaxEntries);
-    if (request.start() >= size) return absl::OkStatus();
-    const uint64_t end = request.start() + std::min<uint64_t>(limit, size - request.start());
-    size_t bytes = 0;
-    return parts_.store->ledger_store().ReadEntries(
-        request.start(), end, [&](uint64_t index, ledger::StoredEntry entry) {
-          bytes += entry.statement.size() + 128;
-          if (response.entries_size() > 0 && bytes > kMaxResponseBytes) return false;
-          v1::LedgerEntry* out = response.add_entries();
-          out->set_index(index);
-          out->set_commitment(std::string(AsView(entry.commitment)));
-          out->set_erased(entry.statement.empty());
-          if (request.with_statements()) {
-            out->set_salt(std::move(entry.salt));
-            out->set_statement(std::move(entry.statement));
-          }
-          return true;
-        });
   }
 
   grpc::ServerUnaryReactor* Reject(grpc::CallbackServerContext* context, absl::Status status) {

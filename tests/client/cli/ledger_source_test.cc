@@ -1,7 +1,7 @@
 // The verification of a ledger that is read over the network, and every way it can be wrong.
 #include "client/cli/ledger_source.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
@@ -132,6 +132,23 @@ TEST_F(VerifyLedgerTest, AnyStatementOrSaltAlteredIsFound) {
     server_.entries[index].mutable_salt()->push_back(static_cast<char>(index));
     EXPECT_TRUE(Verify().ok());
   }
+}
+
+TEST_F(VerifyLedgerTest, LostStatementsAreCountedWhereTheTreeHolds) {
+  for (const size_t index : {17, 256}) {
+    server_.entries[index].clear_salt();
+    server_.entries[index].clear_statement();
+    server_.entries[index].set_unreadable(true);
+  }
+  for (const bool with_statements : {false, true}) {
+    const auto result = Verify(with_statements);
+    EXPECT_EQ(Rule(result), "unreadable");
+    EXPECT_EQ(GetFieldRule(result.status()).field, "ledger.statement");
+    EXPECT_THAT(std::string(result.status().message()), testing::HasSubstr("2 damaged or lost"));
+    EXPECT_THAT(std::string(result.status().message()), testing::HasSubstr("entry 17"));
+  }
+  server_.entries[17].mutable_commitment()->at(7) ^= 0x10;
+  EXPECT_EQ(Rule(Verify()), "root");
 }
 
 TEST_F(VerifyLedgerTest, AStatementOfAnotherAuthorIsFound) {

@@ -96,12 +96,17 @@ TEST(StatementTextTest, EveryKindHasItsWord) {
   }
 }
 
-TEST(StatementTextTest, SaysWhatIsErasedAlteredOrOnlyCommittedTo) {
+TEST(StatementTextTest, SaysWhatIsErasedLostAlteredOrOnlyCommittedTo) {
   v1::LedgerEntry erased = EntryOf(AQuery());
   erased.set_erased(true);
   erased.clear_salt();
   erased.clear_statement();
   EXPECT_EQ(LedgerEntryJson(erased, true)["state"], "erased");
+  v1::LedgerEntry lost = erased;
+  lost.set_erased(false);
+  lost.set_unreadable(true);
+  EXPECT_EQ(LedgerEntryJson(lost, true)["state"], "unreadable");
+  EXPECT_EQ(LedgerEntryJson(lost, false)["state"], "unreadable");
   v1::LedgerEntry altered = EntryOf(AQuery());
   altered.mutable_salt()->at(0) ^= 1;
   EXPECT_EQ(LedgerEntryJson(altered, true)["state"], "altered");

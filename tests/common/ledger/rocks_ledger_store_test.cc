@@ -1,10 +1,15 @@
 // The ledger's store on a sealed database, alone and under a ledger.
 
+#include <gmock/gmock.h>
+
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "common/base/fiscal_year.h"
+#include "common/ledger/entry_page.h"
 #include "ledger_fixture.h"
 #include "tests/support/temporary_folder.h"
 
@@ -237,6 +242,99 @@ TEST_F(RocksLedgerStoreTest, ALostStatementIsNotAnErasedOne) {
     EXPECT_EQ(store_->ReadEntries(0, 5, any).code(), absl::StatusCode::kDataLoss);
   }
   EXPECT_TRUE(store_->ReadEntries(0, 2, any).ok());
+}
+
+TEST_F(RocksLedgerStoreTest, ALostStatementHidesNoOther) {
+  ASSERT_TRUE(store_->Commit(Commitment(0, 7)).ok());
+  for (const uint64_t index : {0, 3, 4, 6}) Lose(index, kFamilies.statements);
+  for (const auto& [start, end] : std::vector<std::pair<uint64_t, uint64_t>>{
+           {0, 7}, {1, 3}, {3, 5}, {2, 6}, {6, 7}, {7, 7}, {4, 4}}) {
+    uint64_t next = start;
+    const auto visit = [&](uint64_t index, const StoredEntry& entry, const absl::Status& body) {
+      EXPECT_EQ(index, next++);
+      EXPECT_EQ(entry.commitment, Entry(index).commitment);
+      const bool lost = index == 0 || index == 3 || index == 4 || index == 6;
+      EXPECT_EQ(body.code(), lost ? absl::StatusCode::kDataLoss : absl::StatusCode::kOk);
+      EXPECT_EQ(entry.statement, lost ? "" : Entry(index).statement);
+      return true;
+    };
+    EXPECT_TRUE(ReadEveryEntry(*store_, start, end, visit).ok());
+    EXPECT_EQ(next, end);
+  }
+  for (const uint64_t last : {0, 2, 3, 5}) {  // stops where it is told to
+    uint64_t visited = 0;
+    EXPECT_TRUE(
+        ReadEveryEntry(*store_, 0, 7, [&](uint64_t index, const StoredEntry&, const absl::Status&) {
+          ++visited;
+          return index < last;
+        }).ok());
+    EXPECT_EQ(visited, last + 1);
+  }
+  const auto any = [](uint64_t, const StoredEntry&, const absl::Status&) { return true; };
+  EXPECT_EQ(ReadEveryEntry(*store_, 5, 8, any).code(), absl::StatusCode::kOutOfRange);
+  storage::Batch batch(*database_);
+  batch.Put(kFamilies.commitments, storage::KeyU64(5), "short");
+  ASSERT_TRUE(database_->Commit(std::move(batch)).ok());
+  const absl::Status status = ReadEveryEntry(*store_, 0, 7, any);
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(GetFieldRule(status).field, testing::StartsWith("entry 5"));
+}
+
+TEST_F(RocksLedgerStoreTest, APageHasWhatFitsAndSaysWhatIsLost) {
+  ASSERT_TRUE(store_->Commit(Commitment(0, 5)).ok());
+  Lose(1, kFamilies.statements);
+  for (const bool with_statements : {true, false}) {
+    v1::GetEntriesRequest request;
+    request.set_start(1);
+    request.set_limit(3);
+    request.set_with_statements(with_statements);
+    v1::GetEntriesResponse page;
+    ASSERT_TRUE(ReadEntryPage(*store_, 5, request, &page).ok());
+    EXPECT_EQ(page.size(), 5u);
+    ASSERT_EQ(page.entries_size(), 3);
+    for (int i = 0; i < 3; ++i) {
+      const v1::LedgerEntry& entry = page.entries(i);
+      EXPECT_EQ(entry.index(), static_cast<uint64_t>(i) + 1);
+      EXPECT_EQ(entry.commitment(), AsView(Entry(entry.index()).commitment));
+      EXPECT_EQ(entry.unreadable(), i == 0);
+      EXPECT_FALSE(entry.erased());
+      EXPECT_EQ(entry.statement(),
+                with_statements && i > 0 ? Entry(entry.index()).statement : std::string());
+    }
+  }
+  struct Case {
+    uint64_t start;
+    uint32_t limit;
+    absl::StatusCode code;
+    int entries;
+  };
+  for (const Case& c : {Case{0, 0, absl::StatusCode::kOk, 5},
+                        {4, 1024, absl::StatusCode::kOk, 1},
+                        {5, 1, absl::StatusCode::kOk, 0},
+                        {6, 1, absl::StatusCode::kOutOfRange, 0},
+                        {0, 1025, absl::StatusCode::kInvalidArgument, 0}}) {
+    v1::GetEntriesRequest request;
+    request.set_start(c.start);
+    request.set_limit(c.limit);
+    v1::GetEntriesResponse page;
+    EXPECT_EQ(ReadEntryPage(*store_, 5, request, &page).code(), c.code) << c.start;
+    EXPECT_EQ(page.entries_size(), c.entries) << c.start;
+  }
+}
+
+TEST_F(RocksLedgerStoreTest, APageIsNoLargerThanAMessage) {
+  LedgerCommit commit = Commitment(0, 10);
+  for (StoredEntry& entry : commit.entries) entry.statement = std::string(1 << 20, 's');
+  ASSERT_TRUE(store_->Commit(std::move(commit)).ok());
+  v1::GetEntriesRequest request;
+  request.set_with_statements(true);
+  v1::GetEntriesResponse page;
+  ASSERT_TRUE(ReadEntryPage(*store_, 10, request, &page).ok());
+  EXPECT_EQ(page.entries_size(), 3);
+  request.set_with_statements(false);
+  page.Clear();
+  ASSERT_TRUE(ReadEntryPage(*store_, 10, request, &page).ok());
+  EXPECT_EQ(page.entries_size(), 10);
 }
 
 TEST_F(RocksLedgerStoreTest, DetectsWhatIsNotInItsForm) {
