@@ -192,7 +192,11 @@ absl::Status CsvReader::ReadQuoted(const CsvRow& row, std::string* cell, size_t*
 }
 
 std::string CsvCell(absl::string_view text) {
-  if (text.find_first_of(",\"\r\n") == absl::string_view::npos) return std::string(text);
+  // At a file's begin a byte-order mark would be taken for the file's own.
+  const bool marked = text.substr(0, kByteOrderMark.size()) == kByteOrderMark;
+  if (!marked && text.find_first_of(",\"\r\n") == absl::string_view::npos) {
+    return std::string(text);
+  }
   std::string quoted = "\"";
   for (const char c : text) {
     if (c == '"') quoted += '"';
@@ -203,6 +207,7 @@ std::string CsvCell(absl::string_view text) {
 }
 
 std::string CsvLine(const std::vector<std::string>& cells) {
+  if (cells.size() == 1 && cells[0].empty()) return "\"\"\n";  // not a line to be passed over
   return absl::StrCat(
       absl::StrJoin(cells, ",",
                     [](std::string* out, const std::string& cell) { out->append(CsvCell(cell)); }),

@@ -64,7 +64,7 @@ class CsvReader {
 
 // Quotes a cell where needed.
 std::string CsvCell(absl::string_view text);
-// One row, ended by LF.
+// One row, ended by LF. What is written so reads back the same.
 std::string CsvLine(const std::vector<std::string>& cells);
 
 bool IsUtf8(absl::string_view text);

@@ -188,7 +188,21 @@ TEST(CsvWriterTest, QuotesOnlyWhereNeeded) {
   EXPECT_EQ(CsvCell("a\"b"), "\"a\"\"b\"");
   EXPECT_EQ(CsvCell("a\nb"), "\"a\nb\"");
   EXPECT_EQ(CsvCell("a\rb"), "\"a\rb\"");
+  EXPECT_EQ(CsvCell("\xEF\xBB\xBFname"), "\"\xEF\xBB\xBFname\"");
+  EXPECT_EQ(CsvCell("a\xEF\xBB\xBF"), "a\xEF\xBB\xBF");
   EXPECT_EQ(CsvLine({"1", "a,b", ""}), "1,\"a,b\",\n");
+  EXPECT_EQ(CsvLine({""}), "\"\"\n");
+}
+
+TEST(CsvTest, AByteOrderMarkAndALoneEmptyCellAreReadAgain) {
+  for (const Rows& rows : {Rows{{"\xEF\xBB\xBFname"}, {"\xEF\xBB\xBF"}, {"a"}},
+                           Rows{{"name"}, {""}, {"b"}, {""}}, Rows{{""}, {""}}}) {
+    std::string text;
+    for (const auto& cells : rows) text += CsvLine(cells);
+    const Result result = Read(text);
+    ASSERT_EQ(result.rule, "ok") << result.field << "\n" << text;
+    EXPECT_EQ(result.rows, rows) << text;
+  }
 }
 
 TEST(CsvTest, WhatIsWrittenIsReadAgain) {
