@@ -1,5 +1,6 @@
 #include "tools/replay/partitions.h"
 
+#include <algorithm>
 #include <array>
 
 #include "absl/hash/hash.h"
@@ -41,9 +42,10 @@ absl::Status PartedFile::Append(size_t part, const void* bytes, size_t size) {
     header.next = chain.next = blocks_++;
     chain.size += size;
   }
-  std::array<char, kBlockBytes> buffer{};
+  std::array<char, kBlockBytes> buffer;
   std::memcpy(buffer.data(), &header, sizeof(header));
   std::memcpy(buffer.data() + sizeof(header), bytes, size);
+  std::fill(buffer.begin() + sizeof(header) + size, buffer.end(), '\0');
   return file_->WriteAt(block * kBlockBytes, buffer.data(), buffer.size());
 }
 
