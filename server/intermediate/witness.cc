@@ -76,7 +76,7 @@ void Witness::Seen(const std::string& note, const Author& author,
   Followed& followed = followed_[author];
   if (followed.forked) return;
   followed.news = true;
-  if (followed.waiting.size() >= kMaxWaiting) {
+  if (followed.Unproved() >= kMaxWaiting) {
     followed.unproven = true;
     trouble_.store(true);
     return;
@@ -105,7 +105,7 @@ v1::ListForksResponse Witness::List() const {
       out.set_institution(author.ToString());
       if (followed.kept.has_value()) out.set_checkpoint(followed.kept->note);
       out.set_proved_ms(followed.proved_ms);
-      out.set_waiting(followed.waiting.size());
+      out.set_waiting(followed.Unproved());
       out.set_last_error(followed.last_error);
       authors.push_back(author);
     }
@@ -199,6 +199,7 @@ void Witness::Round(const Author& author, const v1::Route& route) {
     Followed& followed = followed_[author];
     if (followed.forked || stopping_) return;
     batch = std::exchange(followed.waiting, {});
+    followed.under_way = batch.size();
     kept = followed.kept;
   }
   const absl::Status result = Prove(author, kept, batch, route);
@@ -345,6 +346,7 @@ void Witness::Settle(const Author& author, const absl::Status& result, Batch bat
   if (!result.ok() && !IsForked(result)) store_->PutWaiting(author, batch).IgnoreError();
   absl::MutexLock lock(&mutex_);
   Followed& followed = followed_[author];
+  followed.under_way = 0;
   followed.asked_before = true;
   const bool news = std::exchange(followed.news, false);
   if (result.ok()) {

@@ -89,6 +89,8 @@ class Witness final : public ledger::CheckpointObserver {
   struct Followed {
     std::optional<SeenCheckpoint> kept;
     Batch waiting;
+    size_t under_way = 0;  // of those waiting, taken by the round that runs
+    size_t Unproved() const { return waiting.size() + under_way; }
     bool forked = false;
     bool unproven = false;
     bool asked_before = false;  // since the process started
