@@ -131,8 +131,7 @@ absl::StatusOr<double> ReplayBench::StructureSeconds() {
     options.folder = source.folder;
     options.author = source.author;
     options.directory = &directory;
-    options.threads = 1;
-    const replay::StructureReport structure = replay::CheckLog(options);
+    const replay::StructureReport structure = replay::CheckLog(options, /*threads=*/1);
     if (!structure.proven || !structure.findings.empty()) {
       return absl::InternalError("the evidence made here is not sound");
     }

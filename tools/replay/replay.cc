@@ -39,7 +39,8 @@ class Replayer {
  private:
   absl::Status Open();
   void CheckLogs(Scan* scan);
-  void CheckOne(const LogSource& source, Scan* scan);
+  StructureOptions ToCheck(const LogSource& source, Scan* scan);
+  void AddLog(const LogSource& source, const StructureReport& structure, const Scan::Held& held);
   void AddStructure(const LogSource& source, const StructureReport& structure);
   LogReport ReportOf(const LogSource& source, const StructureReport& structure,
                      const Scan::Held& held) const;
@@ -62,7 +63,6 @@ class Replayer {
   std::unique_ptr<History> history_;
   std::vector<std::unique_ptr<Tally>> tallies_;
   Report report_;
-  uint64_t entries_before_ = 0;  // of the logs that are done
   absl::Mutex progress_mutex_;
 };
 
@@ -127,7 +127,21 @@ absl::Status Replayer::Open() {
 }
 
 void Replayer::CheckLogs(Scan* scan) {
-  for (const LogSource& source : evidence_.logs) CheckOne(source, scan);
+  std::vector<StructureOptions> logs;
+  for (const LogSource& source : evidence_.logs) logs.push_back(ToCheck(source, scan));
+  ChecksOptions checks;
+  checks.threads = options_.threads;
+  checks.begin = [&](size_t log) {
+    const LogSource& source = evidence_.logs[log];
+    scan->Begin(source.author, source.reader == nullptr
+                                   ? 0
+                                   : source.reader->checkpoint().parsed.checkpoint.time_ms);
+  };
+  checks.end = [&](size_t log, const StructureReport& structure) {
+    AddLog(evidence_.logs[log], structure, scan->End(structure));
+  };
+  checks.progress = [this](uint64_t entries) { Progress("entries", entries, evidence_.entries); };
+  replay::CheckLogs(logs, checks);
   report_.members = history_->Members();
   std::set<std::string> missing(evidence_.missing.begin(), evidence_.missing.end());
   for (MemberReport& member : report_.members) {
@@ -137,27 +151,24 @@ void Replayer::CheckLogs(Scan* scan) {
   for (const std::string& log : missing) report_.missing_logs.push_back({log});
 }
 
-void Replayer::CheckOne(const LogSource& source, Scan* scan) {
-  const int64_t checkpoint_ms =
-      source.reader == nullptr ? 0 : source.reader->checkpoint().parsed.checkpoint.time_ms;
-  scan->Begin(source.author, checkpoint_ms);
-  StructureOptions check;
-  check.folder = source.folder;
-  check.author = source.author;
-  check.directory =
-      source.author.IsBroker() ? broker_directory_.get() : history_->mutable_directory();
-  check.directory_may_lack = !source.author.IsBroker() && history_->MayLack();
-  check.seen_checkpoints = source.seen_checkpoints;
-  check.consumer = scan;
-  check.threads = options_.threads;
-  check.progress = [this](uint64_t entries) {
-    Progress("entries", entries_before_ + entries, evidence_.entries);
-  };
-  const StructureReport structure = CheckLog(check);
-  const Scan::Held held = scan->End(structure);
-  AddStructure(source, structure);
-  entries_before_ += structure.entries;
+StructureOptions Replayer::ToCheck(const LogSource& source, Scan* scan) {
+  StructureOptions log;
+  log.folder = source.folder;
+  log.author = source.author;
+  if (source.author.IsBroker()) {
+    log.directory = broker_directory_.get();
+  } else {
+    log.directory = history_->mutable_directory();
+    log.directory_may_lack = [this] { return history_->MayLack(); };
+  }
+  log.seen_checkpoints = source.seen_checkpoints;
+  log.consumer = scan;
+  return log;
+}
 
+void Replayer::AddLog(const LogSource& source, const StructureReport& structure,
+                      const Scan::Held& held) {
+  AddStructure(source, structure);
   const uint32_t number = interners_.institutions.Intern(source.author.ToString());
   if (number != Interner::kUnlisted) {
     if (number >= scene_.logs.size()) scene_.logs.resize(number + 1);

@@ -4,6 +4,7 @@
 #include <array>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <system_error>
 #include <tuple>
 #include <utility>
@@ -30,7 +31,9 @@ using evidence::FileKind;
 using evidence::FileName;
 using evidence::kWidth;
 
+// What a thread does at once.
 constexpr uint64_t kBundlesAPiece = 4;
+using Bundles = std::array<BundleCheck, kBundlesAPiece>;
 constexpr size_t kMaxDiffering = 4096;
 // How many bundles that are not the signed ones are looked at closely.
 constexpr size_t kMaxCompared = 64;
@@ -47,9 +50,6 @@ class LogCheck {
     NAKADACHI_CHECK(options_.directory != nullptr);
     const std::vector<Ed25519PublicKey> keys = options_.directory->KeysAt(Author::Broker(), 0);
     if (options_.directory->sequence() == 0 && !keys.empty()) trust_anchor_ = keys.front();
-  }
-
-  StructureReport Run() {
     report_.author = options_.author;
     report_.readable = true;
     report_.size = reader_.size();
@@ -60,7 +60,17 @@ class LogCheck {
     sizes_ = judge_.Sizes();
     if (reader_.size() == 0) entry_roots_[0] = tile_roots_[0] = merkle::EmptyRoot();
     if (!sizes_.empty() && sizes_.front() == 0) entry_roots_[0] = merkle::EmptyRoot();
-    ReadAll();
+    bundles_ = BundlesToRead();
+    broken_ = bundles_ < reader_.bundles();
+  }
+
+  uint64_t pieces() const { return (bundles_ + kBundlesAPiece - 1) / kBundlesAPiece; }
+  // Of several pieces at once, also while others are taken.
+  void Make(uint64_t piece, Bundles& bundles) const;
+  // In order. Returns how many entries were read so far.
+  uint64_t Take(uint64_t piece, Bundles& bundles);
+  // After the last piece.
+  StructureReport End() {
     CompareUpperTiles(edge_.LastTiles());
     Conclude();
     return std::move(report_);
@@ -68,16 +78,19 @@ class LogCheck {
 
  private:
   // Streaming.
-  void ReadAll();
+  uint64_t EndOf(uint64_t piece) const { return std::min(bundles_, (piece + 1) * kBundlesAPiece); }
   uint64_t BundlesToRead() const;
   bool EndsWithin(uint64_t bundle) const;
-  void Take(BundleCheck& bundle);
+  void TakeBundle(BundleCheck& bundle);
   void NoteFiles(const BundleCheck& bundle);
   void NoteBodies(const BundleCheck& bundle);
   void NoteRoots(const BundleCheck& bundle);
   void Grow(const BundleCheck& bundle);
   void GrowDirectory(absl::Span<const Entry> run);
   void CompareUpperTiles(const std::vector<ledger::PlacedTile>& tiles);
+  bool DirectoryMayLack() const {
+    return options_.directory_may_lack && options_.directory_may_lack();
+  }
   void Differs(int level, uint64_t index, uint64_t place) {
     if (differing_.size() < kMaxDiffering) differing_.emplace(std::make_pair(level, index), place);
   }
@@ -132,6 +145,7 @@ class LogCheck {
   std::vector<StructureFinding> streamed_;
   std::vector<StructureFinding> sure_;
   std::vector<uint64_t> sizes_;
+  uint64_t bundles_ = 0;  // to read
 
   // Two trees: by the entries, and by the lowest tiles; where one is unreadable, by the other.
   Peaks entry_peaks_;
@@ -150,30 +164,19 @@ class LogCheck {
   CheckpointJudge::Changes changes_;
 };
 
-void LogCheck::ReadAll() {
-  const uint64_t bundles = BundlesToRead();
-  broken_ = bundles < reader_.bundles();
-  const uint64_t pieces = (bundles + kBundlesAPiece - 1) / kBundlesAPiece;
-  const int threads = std::max(1, options_.threads);
-  std::vector<std::array<BundleCheck, kBundlesAPiece>> slots(4 * static_cast<size_t>(threads));
-  const auto end = [bundles](uint64_t piece) {
-    return std::min(bundles, (piece + 1) * kBundlesAPiece);
-  };
-  RunInOrder(
-      pieces, threads, slots.size(),
-      [&](uint64_t piece, size_t slot) {
-        for (uint64_t n = piece * kBundlesAPiece; n < end(piece); ++n) {
-          BundleCheck& bundle = slots[slot][n % kBundlesAPiece];
-          bundle.Check(reader_, options_.author, n, EndsWithin(n));
-          if (options_.consumer != nullptr)
-            bundle.prepared() = options_.consumer->Prepare(options_.author, bundle.run());
-        }
-      },
-      [&](uint64_t piece, size_t slot) {
-        for (uint64_t n = piece * kBundlesAPiece; n < end(piece); ++n)
-          Take(slots[slot][n % kBundlesAPiece]);
-        if (options_.progress) options_.progress(report_.entries);
-      });
+void LogCheck::Make(uint64_t piece, Bundles& bundles) const {
+  for (uint64_t n = piece * kBundlesAPiece; n < EndOf(piece); ++n) {
+    BundleCheck& bundle = bundles[n % kBundlesAPiece];
+    bundle.Check(reader_, options_.author, n, EndsWithin(n));
+    if (options_.consumer != nullptr)
+      bundle.prepared() = options_.consumer->Prepare(options_.author, bundle.run());
+  }
+}
+
+uint64_t LogCheck::Take(uint64_t piece, Bundles& bundles) {
+  for (uint64_t n = piece * kBundlesAPiece; n < EndOf(piece); ++n)
+    TakeBundle(bundles[n % kBundlesAPiece]);
+  return report_.entries;
 }
 
 // All, unless the last ones are not there: then up to the first behind the last that is. A
@@ -203,7 +206,7 @@ bool LogCheck::EndsWithin(uint64_t bundle) const {
   return next != sizes_.end() && *next < (bundle + 1) * kWidth;
 }
 
-void LogCheck::Take(BundleCheck& bundle) {
+void LogCheck::TakeBundle(BundleCheck& bundle) {
   NoteFiles(bundle);
   NoteBodies(bundle);
   Grow(bundle);
@@ -361,7 +364,7 @@ void LogCheck::Conclude() {
   }
   const uint64_t unseen =
       reader_.size() - report_.entries + report_.absent + report_.changed + report_.unreadable;
-  if (options_.author.IsBroker() ? unseen > 0 : options_.directory_may_lack) judge_.MayLackKeys();
+  if (options_.author.IsBroker() ? unseen > 0 : DirectoryMayLack()) judge_.MayLackKeys();
   if (missing_from_ != UINT64_MAX) {
     StructureFinding finding;
     finding.kind = StructureKind::kTruncated;
@@ -470,6 +473,88 @@ void LogCheck::Finish() {
   findings.resize(most);
 }
 
+// Of a log whose checkpoint cannot be read.
+StructureReport Unreadable(const StructureOptions& options, const absl::Status& status) {
+  StructureReport report;
+  report.author = options.author;
+  StructureFinding finding;
+  finding.kind =
+      absl::IsNotFound(status) ? StructureKind::kMissingFile : StructureKind::kUnreadable;
+  finding.author = options.author;
+  finding.file = GetFieldRule(status).field;
+  finding.reason = finding.kind == StructureKind::kMissingFile
+                       ? "Without its checkpoint a log proves nothing."
+                       : std::string(status.message());
+  report.findings.push_back(std::move(finding));
+  return report;
+}
+
+// The pieces of all logs in one row.
+class Checks {
+ public:
+  Checks(const std::vector<StructureOptions>& logs, const ChecksOptions& options)
+      : options_(options) {
+    for (const StructureOptions& log : logs) {
+      auto reader = evidence::LogReader::Open(log.folder);
+      Log& added = logs_.emplace_back();
+      added.first_piece = pieces_;
+      if (reader.ok()) {
+        added.check = std::make_unique<LogCheck>(log, *std::move(reader));
+      } else {
+        added.unreadable = Unreadable(log, reader.status());
+      }
+      // One that holds nothing has its turn too.
+      added.pieces = std::max<uint64_t>(1, reader.ok() ? added.check->pieces() : 0);
+      pieces_ += added.pieces;
+    }
+  }
+
+  void Run() {
+    const int threads = std::max(1, options_.threads);
+    std::vector<Bundles> slots(4 * static_cast<size_t>(threads));
+    RunInOrder(
+        pieces_, threads, slots.size(),
+        [&](uint64_t piece, size_t slot) {
+          const Log& log = logs_[LogOf(piece)];
+          if (log.check != nullptr) log.check->Make(piece - log.first_piece, slots[slot]);
+        },
+        [&](uint64_t piece, size_t slot) { Take(piece, slots[slot]); });
+  }
+
+ private:
+  struct Log {
+    std::unique_ptr<LogCheck> check;  // null where it is unreadable, and when it has ended
+    StructureReport unreadable;
+    uint64_t first_piece = 0;
+    uint64_t pieces = 0;
+  };
+
+  size_t LogOf(uint64_t piece) const {
+    const auto after =
+        std::upper_bound(logs_.begin(), logs_.end(), piece,
+                         [](uint64_t p, const Log& log) { return p < log.first_piece; });
+    return static_cast<size_t>(after - logs_.begin()) - 1;
+  }
+
+  void Take(uint64_t piece, Bundles& bundles) {
+    const size_t number = LogOf(piece);
+    Log& log = logs_[number];
+    const uint64_t of_log = piece - log.first_piece;
+    if (of_log == 0 && options_.begin) options_.begin(number);
+    const uint64_t entries = log.check == nullptr ? 0 : log.check->Take(of_log, bundles);
+    if (options_.progress) options_.progress(entries_before_ + entries);
+    if (of_log + 1 < log.pieces) return;
+    entries_before_ += entries;
+    options_.end(number, log.check == nullptr ? std::move(log.unreadable) : log.check->End());
+    log.check.reset();
+  }
+
+  const ChecksOptions& options_;
+  std::vector<Log> logs_;
+  uint64_t pieces_ = 0;
+  uint64_t entries_before_ = 0;  // of the logs that have ended
+};
+
 }  // namespace
 
 absl::string_view ToWord(StructureKind kind) {
@@ -514,21 +599,17 @@ absl::string_view ToWord(StructureKind kind) {
   return "unreadable";
 }
 
-StructureReport CheckLog(const StructureOptions& options) {
-  absl::StatusOr<evidence::LogReader> reader = evidence::LogReader::Open(options.folder);
-  if (reader.ok()) return LogCheck(options, *std::move(reader)).Run();
-  StructureReport report;
-  report.author = options.author;
-  StructureFinding finding;
-  finding.kind =
-      absl::IsNotFound(reader.status()) ? StructureKind::kMissingFile : StructureKind::kUnreadable;
-  finding.author = options.author;
-  finding.file = GetFieldRule(reader.status()).field;
-  finding.reason = finding.kind == StructureKind::kMissingFile
-                       ? "Without its checkpoint a log proves nothing."
-                       : std::string(reader.status().message());
-  report.findings.push_back(std::move(finding));
-  return report;
+void CheckLogs(const std::vector<StructureOptions>& logs, const ChecksOptions& options) {
+  Checks(logs, options).Run();
+}
+
+StructureReport CheckLog(const StructureOptions& options, int threads) {
+  StructureReport result;
+  ChecksOptions checks;
+  checks.threads = threads;
+  checks.end = [&result](size_t, StructureReport report) { result = std::move(report); };
+  CheckLogs({options}, checks);
+  return result;
 }
 
 }  // namespace nakadachi::replay

@@ -1,7 +1,7 @@
 // Whether an export of one ledger is what its author signed: the whole tree is computed again from
 // the entries and compared with every file, every checkpoint and every body.
 //
-// Streaming: memory does not depend on the log's length. Files are read and hashed by several
+// Streaming: memory does not depend on a log's length. Files are read and hashed by several
 // threads; a consumer gets the entries in order.
 #ifndef NAKADACHI_TOOLS_REPLAY_STRUCTURE_H_
 #define NAKADACHI_TOOLS_REPLAY_STRUCTURE_H_
@@ -92,14 +92,13 @@ struct StructureOptions {
   // are applied as they come, and its checkpoints are trusted only along a chain of keys that
   // begins with the directory's trust anchor. Members' logs only read it. Not null.
   Directory* directory = nullptr;
-  // Of a member's log: the directory may lack statements that are not in the evidence.
-  bool directory_may_lack = false;
+  // Of a member's log: whether the directory lacks statements that are not in the evidence. Asked
+  // when the log has been read; empty: it does not.
+  std::function<bool()> directory_may_lack;
   // Checkpoints of this log that were seen elsewhere; they must be states of this history.
   std::vector<std::string> seen_checkpoints;
   EntryConsumer* consumer = nullptr;  // may be null
-  int threads = 2;                    // that read and hash; at least 1
   size_t max_findings = 100;          // the first of them are kept, the rest only counted
-  std::function<void(uint64_t entries)> progress;
 };
 
 struct StructureReport {
@@ -126,8 +125,20 @@ struct StructureReport {
   int64_t checkpoint_ms = 0;
 };
 
-// Checks one log. Never fails: what is wrong is in the report.
-StructureReport CheckLog(const StructureOptions& options);
+struct ChecksOptions {
+  int threads = 2;  // that read and hash; at least 1
+  // The rest are called one at a time, in the order of the logs, and may be empty but for `end`:
+  // before the first entry of a log is taken, after its last, and now and then with the number of
+  // entries taken so far.
+  std::function<void(size_t log)> begin;
+  std::function<void(size_t log, StructureReport report)> end;
+  std::function<void(uint64_t entries)> progress;
+};
+// Checks logs. To consumers one comes after the other, though files of the next are already read
+// meanwhile: many short logs keep the threads as busy as a long one. Never fails: what is wrong is
+// in the reports.
+void CheckLogs(const std::vector<StructureOptions>& logs, const ChecksOptions& options);
+StructureReport CheckLog(const StructureOptions& options, int threads = 2);
 
 }  // namespace nakadachi::replay
 

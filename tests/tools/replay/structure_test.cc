@@ -62,7 +62,8 @@ class StructureTest : public ::testing::Test {
     options.directory = directory;
     return CheckLog(options);
   }
-  StructureReport CheckMember(const std::function<void(StructureOptions&)>& set = nullptr) {
+  StructureReport CheckMember(const std::function<void(StructureOptions&)>& set = nullptr,
+                              int threads = 2) {
     Directory directory(network_.founding_key);
     CheckBroker(&directory);
     StructureOptions options;
@@ -70,7 +71,7 @@ class StructureTest : public ::testing::Test {
     options.author = Aizu();
     options.directory = &directory;
     if (set) set(options);
-    return CheckLog(options);
+    return CheckLog(options, threads);
   }
   void Flip(const std::string& file, size_t at) {
     std::string bytes = ReadAll(file);
@@ -161,16 +162,69 @@ TEST_F(StructureTest, TheConsumerGetsAllInOrderWithWhatWasPrepared) {
   };
   for (const int threads : {1, 2, 5}) {
     Consumer consumer;
-    uint64_t progress = 0;
-    const StructureReport report = CheckMember([&](StructureOptions& options) {
-      options.consumer = &consumer;
-      options.threads = threads;
-      options.progress = [&progress](uint64_t entries) { progress = entries; };
-    });
+    const StructureReport report =
+        CheckMember([&](StructureOptions& options) { options.consumer = &consumer; }, threads);
     EXPECT_TRUE(report.findings.empty()) << Describe(report);
     EXPECT_EQ(consumer.next, 5000u);
-    EXPECT_EQ(progress, 5000u);
   }
+}
+
+// Whatever is read first: the member's log is judged by the directory that the broker's has grown.
+TEST_F(StructureTest, LogsAreTakenOneAfterAnother) {
+  Export(1500, {1500});
+  struct Consumer final : EntryConsumer {
+    void Take(const Author& log, absl::Span<const Entry> run, std::unique_ptr<Prepared>) override {
+      for (const Entry& entry : run) {
+        ASSERT_EQ(entry.index, taken[now]++);
+        EXPECT_EQ(log.IsBroker(), now == 0);
+      }
+    }
+    size_t now = 0;
+    std::map<size_t, uint64_t> taken;
+  };
+  for (const int threads : {1, 2, 5}) {
+    Directory directory(network_.founding_key);
+    Consumer consumer;
+    StructureOptions one;
+    one.directory = &directory;
+    one.consumer = &consumer;
+    std::vector<StructureOptions> logs(7, one);
+    for (size_t i = 0; i < logs.size(); ++i) {
+      logs[i].folder = i == 0 ? broker() : i == 3 ? temp_.path() + "/nowhere" : member();
+      if (i > 0) logs[i].author = Aizu();
+    }
+    std::vector<std::string> calls;
+    uint64_t progress = 0;
+    ChecksOptions checks;
+    checks.threads = threads;
+    checks.begin = [&](size_t log) {
+      calls.push_back(absl::StrCat("begin ", log));
+      consumer.now = log;
+    };
+    checks.end = [&](size_t log, const StructureReport& report) {
+      calls.push_back(absl::StrCat("end ", log));
+      EXPECT_EQ(report.proven, log != 3) << Describe(report);
+      EXPECT_EQ(report.readable, log != 3);
+      EXPECT_EQ(report.entries, consumer.taken[log]);
+    };
+    checks.progress = [&](uint64_t entries) {
+      EXPECT_GE(entries, progress);
+      progress = entries;
+    };
+    CheckLogs(logs, checks);
+    std::vector<std::string> expected;
+    for (size_t i = 0; i < logs.size(); ++i) {
+      expected.push_back(absl::StrCat("begin ", i));
+      expected.push_back(absl::StrCat("end ", i));
+      if (i > 0) {
+        EXPECT_EQ(consumer.taken[i], i == 3 ? 0u : 1500u);
+      }
+    }
+    EXPECT_EQ(calls, expected);
+    EXPECT_GT(consumer.taken[0], 0u);
+    EXPECT_EQ(progress, consumer.taken[0] + 5 * 1500);
+  }
+  CheckLogs({}, {});
 }
 
 // Entries are altered, tiles and checkpoint stay: what was done is told from the tiles.
