@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,6 +11,7 @@
 #include "common/base/status.h"
 #include "common/permission/permission_list.h"
 #include "common/rpc/status_mapping.h"
+#include "tools/bench/memory.h"
 #include "tools/simulator/population.h"
 
 namespace nakadachi::bench {
@@ -87,16 +87,6 @@ uint64_t BytesIn(const std::string& folder) {
   return bytes;
 }
 
-absl::StatusOr<double> ResidentMb(int pid) {
-  std::ifstream file(absl::StrCat("/proc/", pid, "/status"));
-  std::string word;
-  while (file >> word) {
-    double kilobytes = 0;
-    if (word == "VmRSS:" && file >> kilobytes) return kilobytes / 1024;
-  }
-  return absl::UnavailableError("the platform's process tells no resident memory");
-}
-
 absl::StatusOr<std::vector<LocalGovernmentCode>> Join(simulator::Network& network,
                                                       int municipalities) {
   std::vector<LocalGovernmentCode> codes;
@@ -150,7 +140,8 @@ absl::StatusOr<Loaded> LoadPlatform(simulator::Network& network, const LoadSize&
   }
   loaded.records_per_second =
       static_cast<double>(loaded.records) / absl::ToDoubleSeconds(absl::Now() - start);
-  NAKADACHI_ASSIGN_OR_RETURN(loaded.rss_mb, ResidentMb(network.Pid(kPlatform)));
+  NAKADACHI_ASSIGN_OR_RETURN(const ResidentMemory memory, ResidentMemoryOf(network.Pid(kPlatform)));
+  loaded.rss_mb = memory.now_mb;
   const std::string data = network.DataFolder(kPlatform);
   uint64_t bytes = 0;
   for (const LocalGovernmentCode& code : codes) {
