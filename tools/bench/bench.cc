@@ -198,16 +198,28 @@ absl::Status Bench::MeasureBulk(Rounds& rounds) {
 absl::Status Bench::MeasureRounds() {
   Rounds rounds;
   for (int round = 1; round <= scale_.rounds; ++round) {
-    options_.say(absl::StrCat("round ", round, " of ", scale_.rounds));
+    const auto say = [&](absl::string_view what) {
+      options_.say(absl::StrCat("round ", round, " of ", scale_.rounds, ": ", what));
+    };
+    say("the machine");
     NAKADACHI_RETURN_IF_ERROR(MeasureMachine());
-    if (Wants("permits")) NAKADACHI_RETURN_IF_ERROR(MeasurePermits(rounds));
+    if (Wants("permits")) {
+      say("permits");
+      NAKADACHI_RETURN_IF_ERROR(MeasurePermits(rounds));
+    }
     for (const int in_flight : kInFlight) {
       const bool wanted = in_flight == 1 ? WantsLone() : Wants("exchanges");
-      if (wanted) NAKADACHI_RETURN_IF_ERROR(MeasureExchanges(in_flight, rounds));
+      if (wanted) {
+        say(absl::StrCat("exchanges, ", in_flight, " in flight"));
+        NAKADACHI_RETURN_IF_ERROR(MeasureExchanges(in_flight, rounds));
+      }
       // Now and then, for what disturbs it may last for seconds.
       NAKADACHI_RETURN_IF_ERROR(MeasureDisk(scale_.floor / 2));
     }
-    if (Wants("bulk")) NAKADACHI_RETURN_IF_ERROR(MeasureBulk(rounds));
+    if (Wants("bulk")) {
+      say("bulk");
+      NAKADACHI_RETURN_IF_ERROR(MeasureBulk(rounds));
+    }
   }
   for (const auto& [name, values] : rounds) report_.figures[name] = Median(values);
   return absl::OkStatus();
