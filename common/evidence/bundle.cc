@@ -44,6 +44,11 @@ int64_t RevokedFrom(const Directory& directory, const Author& author,
   return 0;
 }
 
+absl::Status NoSuchEntry() {
+  return FieldError(absl::StatusCode::kOutOfRange, "leaf_index", "index",
+                    "the export has no such entry");
+}
+
 // The broker's Directory statements, each under the first checkpoint that a key signed which the
 // ones before it had established.
 class DirectoryProofs {
@@ -51,45 +56,78 @@ class DirectoryProofs {
   DirectoryProofs(const LogReader& broker, const Ed25519PublicKey& founding_key)
       : broker_(broker), directory_(founding_key) {}
 
-  absl::StatusOr<std::vector<v1::Recorded>> Collect() {
+  // Reads the whole log.
+  absl::StatusOr<std::vector<v1::Recorded>> CollectAll() {
     NAKADACHI_RETURN_IF_ERROR(LoadCheckpoints());
-    std::vector<v1::Recorded> proofs;
     absl::Status status;
-    const absl::Status read = broker_.ForEach(
+    NAKADACHI_RETURN_IF_ERROR(broker_.ForEach(
         0, broker_.size(), [&](uint64_t index, absl::string_view, const Body& body) {
-          if (body.state != BodyState::kPresent ||
-              KindOf(body.statement) != v1::Statement::kDirectory)
-            return true;
-          absl::StatusOr<v1::Recorded> proof = Prove(index);
-          status = proof.ok() ? Apply(*proof) : proof.status();
-          if (status.ok()) proofs.push_back(*std::move(proof));
+          status = Add(index, body);
           return status.ok();
-        });
-    NAKADACHI_RETURN_IF_ERROR(read);
+        }));
     NAKADACHI_RETURN_IF_ERROR(status);
-    return proofs;
+    return std::move(proofs_);
+  }
+
+  // Those among `leaves`, ascending.
+  absl::StatusOr<std::vector<v1::Recorded>> Collect(const std::vector<uint64_t>& leaves) {
+    NAKADACHI_RETURN_IF_ERROR(LoadCheckpoints());
+    StatementBundle bundle;
+    uint64_t read = UINT64_MAX;
+    for (const uint64_t leaf : leaves) {
+      if (leaf >= broker_.size()) return NoSuchEntry();
+      if (leaf / kWidth != std::exchange(read, leaf / kWidth)) {
+        NAKADACHI_RETURN_IF_ERROR(broker_.ReadStatements(read, &bundle));
+      }
+      NAKADACHI_RETURN_IF_ERROR(Add(leaf, bundle.bodies()[leaf % kWidth]));
+    }
+    return std::move(proofs_);
   }
 
  private:
+  struct Candidate {
+    FoundCheckpoint found;
+    std::optional<Ed25519PublicKey> signer;  // where one was found
+  };
+
   absl::Status LoadCheckpoints() {
-    checkpoints_.push_back(broker_.checkpoint());
+    checkpoints_.push_back({broker_.checkpoint(), std::nullopt});
     NAKADACHI_ASSIGN_OR_RETURN(const std::vector<std::string> names, broker_.KeptNames());
     for (const std::string& name : names) {
       absl::StatusOr<FoundCheckpoint> kept = broker_.ReadKept(name);
       if (kept.ok() && kept->parsed.checkpoint.size <= broker_.size())
-        checkpoints_.push_back(*std::move(kept));
+        checkpoints_.push_back({*std::move(kept), std::nullopt});
     }
     return absl::OkStatus();
   }
 
-  absl::StatusOr<v1::Recorded> Prove(uint64_t index) const {
-    for (const FoundCheckpoint& found : checkpoints_) {
-      const uint64_t size = found.parsed.checkpoint.size;
-      if (size <= index || !SignerOf(found.parsed, Author::Broker(), directory_)) continue;
-      return broker_.Prove(index, size, found.note);
+  absl::Status Add(uint64_t index, const Body& body) {
+    if (body.state != BodyState::kPresent || KindOf(body.statement) != v1::Statement::kDirectory)
+      return absl::OkStatus();
+    NAKADACHI_ASSIGN_OR_RETURN(v1::Recorded proof, Prove(index));
+    NAKADACHI_RETURN_IF_ERROR(Apply(proof));
+    proofs_.push_back(std::move(proof));
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<v1::Recorded> Prove(uint64_t index) {
+    for (Candidate& candidate : checkpoints_) {
+      const uint64_t size = candidate.found.parsed.checkpoint.size;
+      if (size <= index || !IsSigned(candidate)) continue;
+      return broker_.Prove(index, size, candidate.found.note);
     }
     return FieldError(absl::StatusCode::kNotFound, absl::StrCat("broker/", index), "key-chain",
                       "no checkpoint here proves this change by a key established before it");
+  }
+
+  // By a key that is valid as far as the directory is known by now.
+  bool IsSigned(Candidate& candidate) {
+    const int64_t time_ms = candidate.found.parsed.checkpoint.time_ms;
+    const std::vector<Ed25519PublicKey> keys = directory_.KeysAt(Author::Broker(), time_ms);
+    if (candidate.signer && std::find(keys.begin(), keys.end(), *candidate.signer) != keys.end())
+      return true;
+    candidate.signer = SignerOf(candidate.found.parsed, Author::Broker(), directory_);
+    return candidate.signer.has_value();
   }
 
   absl::Status Apply(const v1::Recorded& recorded) {
@@ -101,21 +139,27 @@ class DirectoryProofs {
 
   const LogReader& broker_;
   Directory directory_;
-  std::vector<FoundCheckpoint> checkpoints_;
+  std::vector<Candidate> checkpoints_;
+  std::vector<v1::Recorded> proofs_;
 };
 
-absl::Status ApplyDirectory(const v1::EvidenceBundle& bundle, ledger::Verifier& verifier,
-                            Directory& directory, VerifiedBundle* out) {
-  for (int i = 0; i < bundle.directory_size(); ++i) {
-    const std::string field = absl::StrCat("directory[", i, "]");
-    const absl::StatusOr<ledger::Verified> verified =
-        verifier.Verify(bundle.directory(i), kBeforeAnyRevocation);
+template <typename Proofs>
+absl::Status ApplyDirectory(const Proofs& proofs, ledger::Verifier& verifier, Directory& directory,
+                            int64_t* until_ms) {
+  size_t i = 0;
+  for (const v1::Recorded& proof : proofs) {
+    const std::string field = absl::StrCat("directory[", i++, "]");
+    const absl::StatusOr<ledger::Verified> verified = verifier.Verify(proof, kBeforeAnyRevocation);
     if (!verified.ok()) return UnderField(field, verified.status());
     NAKADACHI_RETURN_IF_ERROR(UnderField(field, directory.Apply(verified->statement)));
-    out->directory_ms = verified->statement.time_ms();
+    *until_ms = verified->statement.time_ms();
   }
-  out->directory_size = directory.sequence();
   return absl::OkStatus();
+}
+
+absl::Status NoValidKey(absl::string_view field) {
+  return FieldError(absl::StatusCode::kPermissionDenied, field, "key-not-valid",
+                    "no key that was valid at its time has signed it");
 }
 
 }  // namespace
@@ -131,18 +175,33 @@ std::string EncodeBundle(const v1::Recorded& record, const std::vector<v1::Recor
 absl::StatusOr<std::string> MakeBundle(const std::string& root, const Author& author,
                                        uint64_t leaf_index, const Ed25519PublicKey& founding_key) {
   NAKADACHI_ASSIGN_OR_RETURN(const LogReader log, LogReader::Open(LogFolder(root, author)));
-  if (leaf_index >= log.size())
-    return FieldError(absl::StatusCode::kOutOfRange, "leaf_index", "index",
-                      "the export has no such entry");
+  if (leaf_index >= log.size()) return NoSuchEntry();
   NAKADACHI_ASSIGN_OR_RETURN(const v1::Recorded record,
                              log.Prove(leaf_index, log.size(), log.checkpoint().note));
   NAKADACHI_ASSIGN_OR_RETURN(const LogReader broker,
                              LogReader::Open(LogFolder(root, Author::Broker())));
   NAKADACHI_ASSIGN_OR_RETURN(const std::vector<v1::Recorded> directory,
-                             DirectoryProofs(broker, founding_key).Collect());
+                             DirectoryProofs(broker, founding_key).CollectAll());
   std::string bundle = EncodeBundle(record, directory);
   NAKADACHI_RETURN_IF_ERROR(VerifyBundle(bundle, founding_key).status());
   return bundle;
+}
+
+absl::StatusOr<std::unique_ptr<ProvenDirectory>> ProvenDirectory::Create(
+    const LogReader& broker, const Ed25519PublicKey& founding_key,
+    const std::vector<uint64_t>& leaves) {
+  NAKADACHI_ASSIGN_OR_RETURN(const std::vector<v1::Recorded> proofs,
+                             DirectoryProofs(broker, founding_key).Collect(leaves));
+  std::unique_ptr<ProvenDirectory> proven(new ProvenDirectory(founding_key));
+  const auto verifier = ledger::Verifier::Create(&proven->directory_);
+  int64_t until_ms = 0;
+  NAKADACHI_RETURN_IF_ERROR(ApplyDirectory(proofs, *verifier, proven->directory_, &until_ms));
+  return proven;
+}
+
+absl::Status ProvenDirectory::CheckSigned(const LogReader& log) const {
+  if (SignerOf(log.checkpoint().parsed, log.author(), directory_)) return absl::OkStatus();
+  return NoValidKey("checkpoint");
 }
 
 absl::StatusOr<VerifiedBundle> VerifyBundle(absl::string_view bytes,
@@ -155,7 +214,9 @@ absl::StatusOr<VerifiedBundle> VerifyBundle(absl::string_view bytes,
   Directory directory(founding_key);
   const std::unique_ptr<ledger::Verifier> verifier = ledger::Verifier::Create(&directory);
   VerifiedBundle result;
-  NAKADACHI_RETURN_IF_ERROR(ApplyDirectory(bundle, *verifier, directory, &result));
+  NAKADACHI_RETURN_IF_ERROR(
+      ApplyDirectory(bundle.directory(), *verifier, directory, &result.directory_ms));
+  result.directory_size = directory.sequence();
 
   absl::StatusOr<ledger::Verified> record = verifier->Verify(bundle.record(), kBeforeAnyRevocation);
   if (!record.ok()) return UnderField("record", record.status());
@@ -164,9 +225,7 @@ absl::StatusOr<VerifiedBundle> VerifyBundle(absl::string_view bytes,
                              ledger::ParseCheckpoint(bundle.record().checkpoint()));
   const std::optional<Ed25519PublicKey> signer =
       SignerOf(checkpoint, result.record.author, directory);
-  if (!signer.has_value())
-    return FieldError(absl::StatusCode::kPermissionDenied, "record.checkpoint", "key-not-valid",
-                      "no key that was valid at its time has signed it");
+  if (!signer.has_value()) return NoValidKey("record.checkpoint");
   result.root = checkpoint.checkpoint.root;
   result.verifier_key = ledger::VerifierKey(checkpoint.checkpoint.origin, *signer);
   result.revoked_from_ms = RevokedFrom(directory, result.record.author, *signer);

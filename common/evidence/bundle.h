@@ -5,6 +5,7 @@
 #define NAKADACHI_COMMON_EVIDENCE_BUNDLE_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,8 @@
 #include "absl/strings/string_view.h"
 #include "common/base/ids.h"
 #include "common/crypto/crypto.h"
+#include "common/directory/directory.h"
+#include "common/evidence/log_reader.h"
 #include "common/ledger/verifier.h"
 #include "nakadachi/v1/evidence.pb.h"
 #include "nakadachi/v1/statement.pb.h"
@@ -26,6 +29,25 @@ std::string EncodeBundle(const v1::Recorded& record, const std::vector<v1::Recor
 // established before.
 absl::StatusOr<std::string> MakeBundle(const std::string& root, const Author& author,
                                        uint64_t leaf_index, const Ed25519PublicKey& founding_key);
+
+// What the broker's log proves of keys, for judging the checkpoints of an export's logs.
+class ProvenDirectory {
+ public:
+  // Of the Directory statements among `leaves` of the broker's log, ascending. What is not among
+  // them is not known of: whoever names them answers for it that these are all. OUT_OF_RANGE
+  // "index"; errors of LogReader, "key-chain" as above, those of Verifier and Directory::Apply.
+  static absl::StatusOr<std::unique_ptr<ProvenDirectory>> Create(
+      const LogReader& broker, const Ed25519PublicKey& founding_key,
+      const std::vector<uint64_t>& leaves);
+
+  // OK where a key of the log's author that was valid at its time has signed the newest checkpoint.
+  // PERMISSION_DENIED "key-not-valid".
+  absl::Status CheckSigned(const LogReader& log) const;
+
+ private:
+  explicit ProvenDirectory(const Ed25519PublicKey& founding_key) : directory_(founding_key) {}
+  Directory directory_;
+};
 
 struct VerifiedBundle {
   ledger::Verified record;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <utility>
@@ -26,6 +27,7 @@ constexpr char kPersonsName[] = "persons";
 constexpr size_t kCodeSize = 16;
 constexpr size_t kPersonSize = 24;
 constexpr size_t kMostOfExchange = 16;
+constexpr size_t kBroker = 0;  // its place among the logs
 
 struct Filter {
   Dimension dimension;
@@ -109,7 +111,8 @@ class Searcher {
   std::optional<Found> Read(size_t log, uint64_t index) const;
   bool Matches(const Found& found) const;
   void Prove(size_t log, Hit* hit);
-  const absl::Status& TrustOf(size_t log, uint64_t index);
+  const absl::Status& TrustOf(size_t log);
+  const absl::StatusOr<std::unique_ptr<evidence::ProvenDirectory>>& KnownDirectory();
   std::vector<EntryRef> ExchangeOf(const Searchable& of, const EntryRef& but) const;
 
   const SearchOptions& options_;
@@ -118,6 +121,7 @@ class Searcher {
   const Ed25519PublicKey anchor_;
   const std::vector<Filter> filters_;
   std::map<size_t, absl::Status> trust_;  // in the newest checkpoint of a log
+  std::optional<absl::StatusOr<std::unique_ptr<evidence::ProvenDirectory>>> directory_;
   SearchResult result_;
 };
 
@@ -136,7 +140,7 @@ absl::StatusOr<SearchResult> Searcher::Run() {
 absl::Status Searcher::RunPerson() {
   NAKADACHI_ASSIGN_OR_RETURN(const std::string code, HexDecode(options_.person, "person"));
   if (code.size() != kCodeSize) return InvalidField("person", "length", "must have 32 digits");
-  auto persons = MappedFile::Open(evidence_.logs.front().folder + "/" + kPersonsName);
+  auto persons = MappedFile::Open(evidence_.logs[kBroker].folder + "/" + kPersonsName);
   if (!persons.ok()) {
     return FieldError(absl::StatusCode::kNotFound, "person", "no-persons",
                       "the export does not say whom permits are about");
@@ -157,10 +161,10 @@ absl::Status Searcher::RunPerson() {
   for (; (first + 1) * kPersonSize <= bytes.size(); ++first) {
     if (at(first).substr(0, kCodeSize) != code) break;
     const uint64_t leaf = BigEndian(at(first).substr(kCodeSize));
-    const auto found = Read(0, leaf);
+    const auto found = Read(kBroker, leaf);
     if (!found.has_value() || !found->statement.has_permit() || !Matches(*found)) continue;
     ++result_.matches;
-    Consider(0, leaf);
+    Consider(kBroker, leaf);
   }
   return absl::OkStatus();
 }
@@ -241,18 +245,31 @@ bool Searcher::Matches(const Found& found) const {
 }
 
 // Whether the log's newest checkpoint is signed by a key that the broker's first key leads to.
-const absl::Status& Searcher::TrustOf(size_t log, uint64_t index) {
+const absl::Status& Searcher::TrustOf(size_t log) {
   const auto known = trust_.find(log);
   if (known != trust_.end()) return known->second;
-  absl::Status trust;
-  const auto bundle =
-      evidence::MakeBundle(options_.folder, evidence_.logs[log].author, index, anchor_);
-  if (!bundle.ok()) {
-    trust = bundle.status();
-  } else {
-    trust = evidence::VerifyBundle(*bundle, anchor_).status();
+  const auto& directory = KnownDirectory();
+  return trust_[log] =
+             directory.ok() ? (*directory)->CheckSigned(*ReaderOf(log)) : directory.status();
+}
+
+// By the Directory statements that the index names.
+const absl::StatusOr<std::unique_ptr<evidence::ProvenDirectory>>& Searcher::KnownDirectory() {
+  if (directory_.has_value()) return *directory_;
+  if (ReaderOf(kBroker) == nullptr) {
+    return directory_.emplace(FieldError(absl::StatusCode::kDataLoss,
+                                         evidence_.logs[kBroker].folder, "unreadable",
+                                         "the broker's log cannot be read"));
   }
-  return trust_[log] = std::move(trust);
+  std::vector<uint64_t> leaves;
+  const auto postings = index_.Find(Dimension::kInstitution, Author::Broker().ToString(),
+                                    index_.RowsOf(INT64_MIN, INT64_MAX));
+  for (const Posting* posting = postings.first; posting != postings.second; ++posting) {
+    const Row& row = index_.row(SearchIndex::RowOf(*posting));
+    if (row.log == kBroker) leaves.push_back(row.index);
+  }
+  std::sort(leaves.begin(), leaves.end());
+  return directory_.emplace(evidence::ProvenDirectory::Create(*ReaderOf(kBroker), anchor_, leaves));
 }
 
 void Searcher::Prove(size_t log, Hit* hit) {
@@ -269,7 +286,10 @@ void Searcher::Prove(size_t log, Hit* hit) {
     status = merkle::VerifyInclusion(hit->entry.index, checkpoint.size, leaf,
                                      ledger::HashesOf(hit->recorded.path()), checkpoint.root);
   }
-  if (status.ok()) status = TrustOf(log, hit->entry.index);
+  if (status.ok() && hit->statement.author() != reader.author().ToString()) {
+    status = InvalidField("statement", "author", "is not the log's");
+  }
+  if (status.ok()) status = TrustOf(log);
   hit->proven = status.ok();
   hit->problem = std::string(status.message());
 }
@@ -316,8 +336,8 @@ bool SearchResult::all_proven() const {
 
 absl::StatusOr<SearchResult> Search(const SearchOptions& options) {
   NAKADACHI_RETURN_IF_ERROR(CheckOptions(options));
-  NAKADACHI_ASSIGN_OR_RETURN(SearchIndex index, SearchIndex::Open(options.folder));
   NAKADACHI_ASSIGN_OR_RETURN(EvidenceSet evidence, OpenEvidence({options.folder}));
+  NAKADACHI_ASSIGN_OR_RETURN(SearchIndex index, SearchIndex::Open(options.folder, evidence));
   NAKADACHI_ASSIGN_OR_RETURN(const Ed25519PublicKey anchor,
                              TrustAnchor(evidence, options.verifier_key));
   return Searcher(options, std::move(index), std::move(evidence), anchor).Run();

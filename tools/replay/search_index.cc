@@ -15,7 +15,6 @@
 #include "common/base/check.h"
 #include "common/base/status.h"
 #include "common/crypto/crypto.h"
-#include "tools/replay/evidence_set.h"
 #include "tools/replay/extract.h"
 #include "tools/replay/index_files.h"
 
@@ -137,13 +136,12 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   return *this;
 }
 
-absl::StatusOr<SearchIndex> SearchIndex::Open(const std::string& export_folder) {
+absl::StatusOr<SearchIndex> SearchIndex::Open(const std::string& export_folder,
+                                              const EvidenceSet& evidence) {
   SearchIndex index;
   auto about = MappedFile::Open(IndexFile(export_folder, kAboutName));
   if (!about.ok()) return Stale("there is none");
-  NAKADACHI_ASSIGN_OR_RETURN(const EvidenceSet evidence, OpenEvidence({export_folder}));
   if (about->bytes() != AboutText(evidence)) return Stale("the export has changed since");
-  for (const LogSource& source : evidence.logs) index.logs_.push_back(source.author.ToString());
   NAKADACHI_ASSIGN_OR_RETURN(index.rows_, MappedFile::Open(IndexFile(export_folder, kRowsName)));
   const auto rows = static_cast<uint64_t>(index.rows_.end<Row>() - index.rows_.begin<Row>());
   for (size_t d = 0; d < kDimensions; ++d) {

@@ -1,8 +1,8 @@
 // A search index beside an export: files of sorted records of fixed size, read by mapping them.
 //
 // Nothing is believed because an index says so: it only tells where to look, and every hit is read
-// from the log again and proven by its tiles. What an index leaves out is not found, though; one
-// that was not made by the reader is to be made again.
+// from the log again and proven by its tiles. What an index leaves out is not found, though, a
+// key's revocation among it; one that was not made by the reader is to be made again.
 //
 // <export>/index/about      format, and size and root of each log when it was made
 // <export>/index/rows       a Row an indexed statement, by time, log and index
@@ -23,6 +23,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "nakadachi/v1/statement.pb.h"
+#include "tools/replay/evidence_set.h"
 
 namespace nakadachi::replay {
 
@@ -104,11 +105,11 @@ class MappedFile {
 // An index to search in. Thread-safe.
 class SearchIndex {
  public:
-  // NOT_FOUND, rule "no-index", or FAILED_PRECONDITION, rule "stale-index", where the logs are not
-  // those that it was made of.
-  static absl::StatusOr<SearchIndex> Open(const std::string& export_folder);
+  // That of the export in a folder. NOT_FOUND, rule "no-index", or FAILED_PRECONDITION, rule
+  // "stale-index", where the logs are not those that it was made of.
+  static absl::StatusOr<SearchIndex> Open(const std::string& export_folder,
+                                          const EvidenceSet& evidence);
 
-  const std::vector<std::string>& logs() const { return logs_; }
   const Row& row(uint32_t number) const { return rows_.begin<Row>()[number]; }
   // Rows of a time, [first, last).
   std::pair<uint32_t, uint32_t> RowsOf(int64_t from_ms, int64_t until_ms) const;
@@ -119,7 +120,6 @@ class SearchIndex {
 
  private:
   SearchIndex() = default;
-  std::vector<std::string> logs_;
   MappedFile rows_;
   std::array<MappedFile, kDimensions> postings_;
 };

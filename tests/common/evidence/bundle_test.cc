@@ -103,6 +103,82 @@ TEST_F(BundleTest, FollowsTheBrokersKeys) {
   EXPECT_TRUE(VerifyBundle(Make(0), network_.founding_key).ok());
 }
 
+// Judges logs by the Directory statements that it is told of.
+class ProvenDirectoryTest : public BundleTest {
+ protected:
+  static LogReader Open(const std::string& root, const Author& author) {
+    return LogReader::Open(LogFolder(root, author)).value();
+  }
+  // By all of the broker's leaves but the last `left_out`.
+  absl::StatusOr<std::unique_ptr<ProvenDirectory>> Create(uint64_t left_out = 0) {
+    std::vector<uint64_t> leaves;
+    for (uint64_t i = 0; i + left_out < network_.broker.size(); ++i) leaves.push_back(i);
+    return ProvenDirectory::Create(Open(temp_.path(), Author::Broker()), network_.founding_key,
+                                   leaves);
+  }
+  std::string Judged(uint64_t left_out = 0) {
+    const auto directory = Create(left_out);
+    if (!directory.ok()) return Rule(directory.status());
+    return Rule((*directory)->CheckSigned(Open(temp_.path(), Aizu())));
+  }
+};
+
+TEST_F(ProvenDirectoryTest, KnowsWhatItIsToldOf) {
+  network_.member.AddOperations(3);
+  network_.broker.AddOperations(600);
+  network_.RevokeKey("072028", network_.member.key().public_key(), kStartMs + 1000);
+  ASSERT_TRUE(network_.Export(temp_.path()).ok());
+  EXPECT_EQ(Judged(), "");
+  const auto none = ProvenDirectory::Create(Open(temp_.path(), Author::Broker()),
+                                            network_.founding_key, {});
+  ASSERT_TRUE(none.ok()) << none.status();
+  EXPECT_TRUE((*none)->CheckSigned(Open(temp_.path(), Author::Broker())).ok());
+  EXPECT_EQ(Rule((*none)->CheckSigned(Open(temp_.path(), Aizu()))), "key-not-valid");
+
+  // Signed when it was revoked already: by who knows of that.
+  const std::string note = network_.member.Note(3, kStartMs + 1000);
+  WriteAll(LogFolder(temp_.path(), Aizu()) + "/checkpoint", note);
+  EXPECT_EQ(Judged(), "key-not-valid");
+  EXPECT_EQ(Judged(/*left_out=*/1), "");
+}
+
+TEST_F(ProvenDirectoryTest, WhatItCannotBeToldOf) {
+  network_.member.AddOperations(3);
+  ASSERT_TRUE(network_.Export(temp_.path()).ok());
+  const auto rule = [this](const Ed25519PublicKey& key, std::vector<uint64_t> leaves) {
+    return Rule(ProvenDirectory::Create(Open(temp_.path(), Author::Broker()), key, leaves).status());
+  };
+  EXPECT_EQ(rule(network_.founding_key, {0, 1, network_.broker.size()}), "index");
+  EXPECT_EQ(rule(network_.founding_key, {1}), "sequence");
+  EXPECT_EQ(rule(network_.member.key().public_key(), {0, 1}), "key-chain");
+  const std::string tile = LogFolder(temp_.path(), Author::Broker()) + "/tile/0";
+  for (const auto& [name, bytes] : FilesOf(tile)) {
+    std::string changed = bytes;
+    changed[3] = static_cast<char>(changed[3] ^ 1);
+    WriteAll(tile + "/" + name, changed);
+  }
+  EXPECT_EQ(rule(network_.founding_key, {0, 1}), "inclusion");
+}
+
+TEST_F(ProvenDirectoryTest, FollowsTheBrokersKeys) {
+  SeededRandom random(5);
+  const Ed25519PrivateKey next = Ed25519PrivateKey::Generate(random);
+  network_.AddKey("broker", next);
+  const std::string former = network_.broker.Note(network_.broker.size());
+  network_.broker.set_key(next);
+  network_.broker.AddOperations(3);
+  network_.member.AddOperations(3);
+  ASSERT_TRUE(network_.Export(temp_.path()).ok());
+  EXPECT_EQ(Judged(), "key-chain");
+  HastyDisk disk;
+  const std::string broker = LogFolder(temp_.path(), Author::Broker());
+  ASSERT_TRUE(LogWriter::Open({broker, Author::Broker(), &disk}).value()->Keep(former).ok());
+  EXPECT_EQ(Judged(), "");
+  const auto directory = Create();
+  ASSERT_TRUE(directory.ok()) << directory.status();
+  EXPECT_TRUE((*directory)->CheckSigned(Open(temp_.path(), Author::Broker())).ok());
+}
+
 TEST_F(BundleTest, WhatTheExportDoesNotHold) {
   network_.member.AddOperations(3);
   network_.member.entries()[1].state = BodyState::kErased;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <random>
 
 #include "common/base/status.h"
@@ -199,6 +200,38 @@ TEST_F(SearchTest, AnAlteredTileProvesNothing) {
   ASSERT_EQ(result->hits.size(), 1u);
   EXPECT_FALSE(result->all_proven());
   EXPECT_NE(result->hits[0].problem, "");
+}
+
+TEST_F(SearchTest, AForeignOrRevokedKeyProvesNothing) {
+  const auto problem = [](const std::function<void(TestNetwork&)>& lie) {
+    const TemporaryFolder folder;
+    TestNetwork network;
+    Tell(network);
+    lie(network);
+    network.Export(folder.path());
+    IndexOptions index;
+    index.folder = folder.path();
+    EXPECT_TRUE(BuildIndex(index).ok());
+    SearchOptions options;
+    options.folder = folder.path();
+    options.outcome = "withheld";
+    const auto result = Search(options);
+    EXPECT_TRUE(result.ok()) << result.status();
+    if (!result.ok() || result->hits.size() != 1) return std::string("no hit");
+    EXPECT_EQ(result->all_proven(), result->hits[0].problem.empty());
+    return result->hits[0].problem;
+  };
+  EXPECT_EQ(problem([](TestNetwork&) {}), "");
+  EXPECT_THAT(problem([](TestNetwork& network) { network.UseForeignKey(kSendai); }),
+              HasSubstr("no key that was valid"));
+  EXPECT_THAT(problem([](TestNetwork& network) { network.UseForeignKey("broker"); }),
+              HasSubstr("by a key established before it"));
+  EXPECT_THAT(problem([](TestNetwork& network) {
+                network.RevokeKey(kSendai);
+                network.Advance(1000);
+                network.Ask({});
+              }),
+              HasSubstr("no key that was valid"));
 }
 
 TEST(ExternalSort, SortsWhateverFitsOrNot) {
