@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "common/base/ids.h"
 #include "common/base/status.h"
 #include "common/evidence/disk.h"
@@ -29,7 +30,6 @@ namespace fs = std::filesystem;
 
 constexpr int64_t kStart = 1'711'929'600'000;  // 2024-04-01T00:00:00Z
 constexpr int64_t kValidityMs = 86'400'000;
-constexpr size_t kMembers = 20;
 constexpr uint64_t kStaff = 1'000;
 constexpr char kBroker[] = "broker";
 constexpr char kProcedure[] = "immunization";
@@ -98,7 +98,7 @@ std::string Raw(const Key& key) {
 class Maker {
  public:
   explicit Maker(const std::string& folder) : folder_(folder) {}
-  absl::StatusOr<MadeEvidence> Make(uint64_t exchanges);
+  absl::StatusOr<MadeEvidence> Make(uint64_t exchanges, size_t members);
 
  private:
   absl::Status Open();
@@ -119,10 +119,12 @@ class Maker {
   uint64_t entries_ = 0;
 };
 
-// Made-up municipalities: any number with the right check digit.
+// Made-up municipalities, some in each prefecture: any number with the right check digit.
+constexpr size_t kAPrefecture = kMostMembers / 47;
 std::string CodeOf(size_t number) {
   for (int digit = 0; digit < 10; ++digit) {
-    std::string code = absl::StrCat(number < 9 ? "0" : "", number + 1, "201", digit);
+    std::string code = absl::StrFormat("%02d%03d%d", number / kAPrefecture + 1,
+                                       201 + number % kAPrefecture, digit);
     if (LocalGovernmentCode::Parse(code).ok()) return code;
   }
   return {};
@@ -201,8 +203,9 @@ absl::Status Maker::Found() {
 }
 
 absl::Status Maker::Exchange(uint64_t number) {
-  Log& requester = *logs_[1 + number % kMembers];
-  Log& provider = *logs_[1 + (number + 7) % kMembers];
+  const size_t members = logs_.size() - 1;
+  Log& requester = *logs_[1 + number % members];
+  Log& provider = *logs_[1 + (number + 7) % members];
   v1::Statement asked = NewStatement(requester);
   v1::Query& query = *asked.mutable_query();
   query.set_provider(provider.author.ToString());
@@ -279,22 +282,24 @@ absl::Status Maker::Close() {
   return evidence::WriteManifest(folder_, manifest);
 }
 
-absl::StatusOr<MadeEvidence> Maker::Make(uint64_t exchanges) {
+absl::StatusOr<MadeEvidence> Maker::Make(uint64_t exchanges, size_t members) {
   NAKADACHI_RETURN_IF_ERROR(AddLog(kBroker));
-  for (size_t i = 0; i < kMembers; ++i) NAKADACHI_RETURN_IF_ERROR(AddLog(CodeOf(i)));
+  for (size_t i = 0; i < members; ++i) NAKADACHI_RETURN_IF_ERROR(AddLog(CodeOf(i)));
   NAKADACHI_RETURN_IF_ERROR(Found());
   for (uint64_t number = 0; number < exchanges; ++number) {
     now_ms_ += 1;
     NAKADACHI_RETURN_IF_ERROR(Exchange(number));
   }
   NAKADACHI_RETURN_IF_ERROR(Close());
-  return MadeEvidence{exchanges, entries_, kStart, logs_[1]->author.ToString(), "staff-7"};
+  return MadeEvidence{exchanges, entries_,  kStart, logs_[1]->author.ToString(),
+                      "staff-0", kProcedure};
 }
 
 }  // namespace
 
-absl::StatusOr<MadeEvidence> MakeEvidence(const std::string& folder, uint64_t exchanges) {
-  return Maker(folder).Make(exchanges);
+absl::StatusOr<MadeEvidence> MakeEvidence(const std::string& folder, uint64_t exchanges,
+                                          size_t members) {
+  return Maker(folder).Make(exchanges, members);
 }
 
 }  // namespace nakadachi::bench

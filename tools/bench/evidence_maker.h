@@ -3,6 +3,7 @@
 #ifndef NAKADACHI_TOOLS_BENCH_EVIDENCE_MAKER_H_
 #define NAKADACHI_TOOLS_BENCH_EVIDENCE_MAKER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -13,12 +14,17 @@ namespace nakadachi::bench {
 struct MadeEvidence {
   uint64_t exchanges = 0;  // four entries each
   uint64_t entries = 0;
-  int64_t first_ms = 0;     // time of the first exchange
-  std::string institution;  // one of twenty, for searches
-  std::string staff;        // one of a thousand
+  int64_t first_ms = 0;  // time of the first exchange
+  // For searches: an institution, one of a thousand staff, who asked for it, and the procedure of
+  // all exchanges.
+  std::string institution;
+  std::string staff;
+  std::string procedure;
 };
-// Into `folder`, which is empty. Not durable.
-absl::StatusOr<MadeEvidence> MakeEvidence(const std::string& folder, uint64_t exchanges);
+constexpr size_t kMostMembers = 2'350;
+// Into `folder`, which is empty. Not durable. Requires 8 to kMostMembers members.
+absl::StatusOr<MadeEvidence> MakeEvidence(const std::string& folder, uint64_t exchanges,
+                                          size_t members);
 
 }  // namespace nakadachi::bench
 

@@ -11,6 +11,7 @@
 #include "absl/synchronization/mutex.h"
 #include "tools/bench/bare_server.h"
 #include "tools/bench/bench.h"
+#include "tools/bench/evidence_maker.h"
 #include "tools/bench/replay_bench.h"
 #include "tools/simulator/interruptible.h"
 
@@ -30,6 +31,7 @@ struct Arguments {
   double seconds = 0;
   bool replay = false;
   uint64_t records = 1'000'000;
+  size_t members = 20;
   BareServerOptions bare_server;
 };
 
@@ -60,6 +62,7 @@ int MeasureReplay(const Arguments& arguments, const std::string& folder) {
   options.folder = folder;
   options.bin_folder = BinFolder();
   options.exchanges = arguments.records / 4;
+  options.members = arguments.members;
   options.say = [](const std::string& line) { std::cerr << line << std::endl; };
   const auto report = RunReplayBench(options);
   if (!report.ok()) {
@@ -96,7 +99,7 @@ int main(int argc, char** argv) {
       "nakadachi-bench");
   app.footer(
       "Example: nakadachi-bench --quick --only permits exchanges\n"
-      "         nakadachi-bench replay --records 10000000\n"
+      "         nakadachi-bench replay --records 10000000 --members 1741\n"
       "Exit codes: 0 measured; 1 something failed; 2 wrong options; 130, 143 interrupted.\n"
       "tools/bench/README.md says what each figure means.");
   app.add_flag("--json", arguments.json, "Print figures and ratios as JSON");
@@ -115,6 +118,8 @@ int main(int argc, char** argv) {
   replay
       ->add_option("--records", arguments.records, "In the evidence that is made (default 1000000)")
       ->check(CLI::Range(4, 1'000'000'000));
+  replay->add_option("--members", arguments.members, "Municipalities with a log each (default 20)")
+      ->check(CLI::Range(size_t{8}, nakadachi::bench::kMostMembers));
   CLI::App* bare_server = app.add_subcommand(nakadachi::bench::kBareServerCommand)->group("");
   bare_server->add_option("--folder", arguments.bare_server.folder)->required();
   bare_server->add_option("--onward", arguments.bare_server.onward);

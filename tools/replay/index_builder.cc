@@ -1,7 +1,6 @@
 #include <google/protobuf/arena.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstdio>
 #include <filesystem>
 #include <thread>
@@ -73,7 +72,7 @@ class Builder {
   absl::StatusOr<uint64_t> Build();
 
  private:
-  absl::Status ReadLog(const evidence::LogReader& reader, uint32_t log);
+  absl::Status ReadLogs(const EvidenceSet& evidence);
   absl::Status ReadBundle(const evidence::LogReader& reader, uint32_t log, uint64_t bundle);
   absl::Status WriteRows();
   absl::Status Post(uint32_t number, const Row& row);
@@ -105,10 +104,7 @@ absl::StatusOr<uint64_t> Builder::Build() {
         postings,
         ExternalSort<Posting>::Create(temporary, std::max<size_t>(1, options_.rows_in_memory)));
   }
-  for (size_t log = 0; log < evidence.logs.size(); ++log) {
-    if (evidence.logs[log].reader == nullptr) continue;
-    NAKADACHI_RETURN_IF_ERROR(ReadLog(*evidence.logs[log].reader, static_cast<uint32_t>(log)));
-  }
+  NAKADACHI_RETURN_IF_ERROR(ReadLogs(evidence));
 
   // Made aside and then given its name, so that there is never half an index.
   fs::remove_all(Path(""), error);
@@ -131,14 +127,30 @@ absl::StatusOr<uint64_t> Builder::Build() {
   return count_;
 }
 
-absl::Status Builder::ReadLog(const evidence::LogReader& reader, uint32_t log) {
-  std::atomic<uint64_t> next{0};
+// By all threads, whatever log comes next.
+absl::Status Builder::ReadLogs(const EvidenceSet& evidence) {
+  absl::Mutex mutex;
+  size_t log = 0;
+  uint64_t next = 0;
+  // False at the end of all.
+  const auto take = [&](size_t* taken_log, uint64_t* bundle) {
+    absl::MutexLock lock(&mutex);
+    for (; log < evidence.logs.size(); ++log, next = 0) {
+      const evidence::LogReader* reader = evidence.logs[log].reader.get();
+      if (reader == nullptr || next >= reader->bundles()) continue;
+      *taken_log = log;
+      *bundle = next++;
+      return true;
+    }
+    return false;
+  };
   std::vector<absl::Status> statuses(std::max(1, options_.threads));
   const auto work = [&](size_t worker) {
-    while (statuses[worker].ok()) {
-      const uint64_t bundle = next++;
-      if (bundle >= reader.bundles()) return;
-      statuses[worker] = ReadBundle(reader, log, bundle);
+    size_t of_log = 0;
+    uint64_t bundle = 0;
+    while (statuses[worker].ok() && take(&of_log, &bundle)) {
+      statuses[worker] =
+          ReadBundle(*evidence.logs[of_log].reader, static_cast<uint32_t>(of_log), bundle);
     }
   };
   std::vector<std::thread> threads;
