@@ -54,7 +54,7 @@ absl::Status NoSuchEntry() {
 class DirectoryProofs {
  public:
   DirectoryProofs(const LogReader& broker, const Ed25519PublicKey& founding_key)
-      : broker_(broker), directory_(founding_key) {}
+      : broker_(broker), prover_(broker), directory_(founding_key) {}
 
   // Reads the whole log.
   absl::StatusOr<std::vector<v1::Recorded>> CollectAll() {
@@ -72,14 +72,10 @@ class DirectoryProofs {
   // Those among `leaves`, ascending.
   absl::StatusOr<std::vector<v1::Recorded>> Collect(const std::vector<uint64_t>& leaves) {
     NAKADACHI_RETURN_IF_ERROR(LoadCheckpoints());
-    StatementBundle bundle;
-    uint64_t read = UINT64_MAX;
     for (const uint64_t leaf : leaves) {
       if (leaf >= broker_.size()) return NoSuchEntry();
-      if (leaf / kWidth != std::exchange(read, leaf / kWidth)) {
-        NAKADACHI_RETURN_IF_ERROR(broker_.ReadStatements(read, &bundle));
-      }
-      NAKADACHI_RETURN_IF_ERROR(Add(leaf, bundle.bodies()[leaf % kWidth]));
+      NAKADACHI_ASSIGN_OR_RETURN(const Body body, prover_.ReadBody(leaf));
+      NAKADACHI_RETURN_IF_ERROR(Add(leaf, body));
     }
     return std::move(proofs_);
   }
@@ -114,7 +110,7 @@ class DirectoryProofs {
     for (Candidate& candidate : checkpoints_) {
       const uint64_t size = candidate.found.parsed.checkpoint.size;
       if (size <= index || !IsSigned(candidate)) continue;
-      return broker_.Prove(index, size, candidate.found.note);
+      return prover_.Prove(index, size, candidate.found.note);
     }
     return FieldError(absl::StatusCode::kNotFound, absl::StrCat("broker/", index), "key-chain",
                       "no checkpoint here proves this change by a key established before it");
@@ -138,6 +134,7 @@ class DirectoryProofs {
   }
 
   const LogReader& broker_;
+  LogProver prover_;
   Directory directory_;
   std::vector<Candidate> checkpoints_;
   std::vector<v1::Recorded> proofs_;

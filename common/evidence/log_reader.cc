@@ -172,34 +172,55 @@ absl::Status LogReader::ForEach(uint64_t start, uint64_t end, const Visit& visit
 
 absl::StatusOr<v1::Recorded> LogReader::Prove(uint64_t index, uint64_t size,
                                               const std::string& note) const {
-  NAKADACHI_CHECK(index < size && size <= this->size());
-  v1::Recorded recorded;
-  BodyState state = BodyState::kAbsent;
-  NAKADACHI_RETURN_IF_ERROR(
-      ForEach(index, index + 1, [&](uint64_t, absl::string_view, const Body& body) {
-        state = body.state;
-        recorded.set_salt(std::string(body.salt));
-        recorded.set_statement(std::string(body.statement));
-        return true;
-      }));
-  if (state != BodyState::kPresent) return NoBody(state);
+  return LogProver(*this).Prove(index, size, note);
+}
 
-  HashTile tile;
-  std::vector<Hash> below;
-  const auto read = [&](merkle::NodeId node) -> absl::StatusOr<Hash> {
-    const ledger::TilePlace place = ledger::PlaceOf(node);
-    NAKADACHI_RETURN_IF_ERROR(ReadTile(place.tile.level, place.tile.index, &tile));
-    const uint64_t count = uint64_t{1} << place.height;
-    below.clear();
-    for (uint64_t i = 0; i < count; ++i) below.push_back(tile.hash(place.index * count + i));
-    return merkle::RootOfLeaves(below);
-  };
-  NAKADACHI_ASSIGN_OR_RETURN(const std::vector<Hash> path,
-                             merkle::BuildProof(merkle::InclusionProofNodes(index, size), read));
+absl::StatusOr<Body> LogProver::ReadBody(uint64_t index) {
+  if (bundle_ != index / kWidth) {
+    bundle_.reset();
+    NAKADACHI_RETURN_IF_ERROR(reader_.ReadStatements(index / kWidth, &statements_));
+    bundle_ = index / kWidth;
+  }
+  return statements_.bodies()[index % kWidth];
+}
+
+absl::StatusOr<v1::Recorded> LogProver::Prove(uint64_t index, uint64_t size,
+                                              const std::string& note) {
+  NAKADACHI_CHECK(index < size && size <= reader_.size());
+  NAKADACHI_ASSIGN_OR_RETURN(const Body body, ReadBody(index));
+  if (body.state != BodyState::kPresent) return NoBody(body.state);
+  v1::Recorded recorded;
+  recorded.set_salt(std::string(body.salt));
+  recorded.set_statement(std::string(body.statement));
+  NAKADACHI_ASSIGN_OR_RETURN(
+      const std::vector<Hash> path,
+      merkle::BuildProof(merkle::InclusionProofNodes(index, size),
+                         [this](merkle::NodeId node) { return NodeHash(node); }));
   for (const Hash& hash : path) recorded.mutable_path()->append(AsView(hash).data(), hash.size());
   recorded.set_leaf_index(index);
   recorded.set_checkpoint(note);
   return recorded;
+}
+
+absl::StatusOr<Hash> LogProver::NodeHash(merkle::NodeId node) {
+  const auto known = nodes_.find({node.level, node.index});
+  if (known != nodes_.end()) return known->second;
+  const ledger::TilePlace place = ledger::PlaceOf(node);
+  NAKADACHI_ASSIGN_OR_RETURN(const HashTile* const tile,
+                             TileAt(place.tile.level, place.tile.index));
+  const uint64_t count = uint64_t{1} << place.height;
+  std::vector<Hash> below;
+  for (uint64_t i = 0; i < count; ++i) below.push_back(tile->hash(place.index * count + i));
+  return nodes_[{node.level, node.index}] = merkle::RootOfLeaves(below);
+}
+
+absl::StatusOr<const HashTile*> LogProver::TileAt(int level, uint64_t index) {
+  const auto known = tiles_.find(level);
+  if (known != tiles_.end() && known->second.index == index) return &known->second.tile;
+  ReadTile read;
+  read.index = index;
+  NAKADACHI_RETURN_IF_ERROR(reader_.ReadTile(level, index, &read.tile));
+  return &(tiles_[level] = std::move(read)).tile;
 }
 
 }  // namespace nakadachi::evidence

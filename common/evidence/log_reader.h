@@ -4,7 +4,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -14,6 +17,7 @@
 #include "common/crypto/crypto.h"
 #include "common/evidence/layout.h"
 #include "common/ledger/checkpoint.h"
+#include "common/merkle/merkle.h"
 #include "nakadachi/v1/statement.pb.h"
 
 namespace nakadachi::evidence {
@@ -86,6 +90,33 @@ class LogReader {
   Author author_ = Author::Broker();
   FoundCheckpoint checkpoint_;
   std::vector<ledger::NamedKey> keys_;
+};
+
+// Proves many entries of one log: what they have in common is read and hashed once. Its memory
+// grows with the tree's nodes that the proofs touch. Not thread-safe; the reader outlives it.
+class LogProver {
+ public:
+  explicit LogProver(const LogReader& reader) : reader_(reader) {}
+
+  // Errors of LogReader::ReadStatements. Its views live until the next call. Requires
+  // index < reader.size().
+  absl::StatusOr<Body> ReadBody(uint64_t index);
+  // As LogReader::Prove.
+  absl::StatusOr<v1::Recorded> Prove(uint64_t index, uint64_t size, const std::string& note);
+
+ private:
+  absl::StatusOr<Hash> NodeHash(merkle::NodeId node);
+  absl::StatusOr<const HashTile*> TileAt(int level, uint64_t index);
+
+  struct ReadTile {
+    uint64_t index = 0;
+    HashTile tile;
+  };
+  const LogReader& reader_;
+  StatementBundle statements_;
+  std::optional<uint64_t> bundle_;  // whose they are
+  std::map<int, ReadTile> tiles_;   // the last one of each level
+  std::map<std::pair<int, uint64_t>, Hash> nodes_;
 };
 
 }  // namespace nakadachi::evidence
