@@ -233,7 +233,7 @@ absl::Status Witness::Prove(const Author& author, const std::optional<SeenCheckp
 
 absl::StatusOr<Witness::Shown> Witness::Ask(const Author& author, const v1::Route& route,
                                             const std::vector<const SeenCheckpoint*>& seen) {
-  const std::string institution = author.ToString();
+  const std::string& institution = author.ToString();
   NAKADACHI_ASSIGN_OR_RETURN(const v1::GetCheckpointResponse response,
                              parts_.link->GetCheckpoint(route, institution));
   Shown shown;

@@ -173,7 +173,7 @@ absl::Status Maker::Change(v1::Directory change) {
   v1::Statement statement = NewStatement(*logs_.front());
   change.set_sequence(++sequence_);
   *statement.mutable_directory() = std::move(change);
-  return Record(*logs_.front(), std::move(statement)).status();
+  return Record(*logs_.front(), statement).status();
 }
 
 absl::Status Maker::Found() {

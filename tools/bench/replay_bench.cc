@@ -3,6 +3,7 @@
 #include <spawn.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -27,8 +28,6 @@
 #include "tools/replay/search.h"
 #include "tools/replay/search_index.h"
 #include "tools/replay/structure.h"
-
-extern char** environ;  // for posix_spawn
 
 namespace nakadachi::bench {
 namespace {
@@ -203,6 +202,7 @@ absl::Status ReplayBench::MeasureMemory() {
   const std::string program = (std::filesystem::path(options_.bin_folder) / "nakadachi-replay");
   std::vector<std::string> words = {program, "--temporary", options_.folder, evidence_};
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   posix_spawn_file_actions_t actions;

@@ -37,13 +37,14 @@ class Checks {
       auto reader = evidence::LogReader::Open(log.folder);
       Log& added = logs_.emplace_back();
       added.first_piece = pieces_;
+      // One that holds nothing has its turn too.
+      added.pieces = 1;
       if (reader.ok()) {
         added.check = std::make_unique<LogCheck>(log, *std::move(reader));
+        added.pieces = std::max<uint64_t>(1, added.check->pieces());
       } else {
         added.unreadable = Unreadable(log, reader.status());
       }
-      // One that holds nothing has its turn too.
-      added.pieces = std::max<uint64_t>(1, reader.ok() ? added.check->pieces() : 0);
       pieces_ += added.pieces;
     }
   }

@@ -129,8 +129,8 @@ TEST_F(ProvenDirectoryTest, KnowsWhatItIsToldOf) {
   network_.RevokeKey("072028", network_.member.key().public_key(), kStartMs + 1000);
   ASSERT_TRUE(network_.Export(temp_.path()).ok());
   EXPECT_EQ(Judged(), "");
-  const auto none = ProvenDirectory::Create(Open(temp_.path(), Author::Broker()),
-                                            network_.founding_key, {});
+  const auto none =
+      ProvenDirectory::Create(Open(temp_.path(), Author::Broker()), network_.founding_key, {});
   ASSERT_TRUE(none.ok()) << none.status();
   EXPECT_TRUE((*none)->CheckSigned(Open(temp_.path(), Author::Broker())).ok());
   EXPECT_EQ(Rule((*none)->CheckSigned(Open(temp_.path(), Aizu()))), "key-not-valid");
@@ -145,8 +145,9 @@ TEST_F(ProvenDirectoryTest, KnowsWhatItIsToldOf) {
 TEST_F(ProvenDirectoryTest, WhatItCannotBeToldOf) {
   network_.member.AddOperations(3);
   ASSERT_TRUE(network_.Export(temp_.path()).ok());
-  const auto rule = [this](const Ed25519PublicKey& key, std::vector<uint64_t> leaves) {
-    return Rule(ProvenDirectory::Create(Open(temp_.path(), Author::Broker()), key, leaves).status());
+  const auto rule = [this](const Ed25519PublicKey& key, const std::vector<uint64_t>& leaves) {
+    return Rule(
+        ProvenDirectory::Create(Open(temp_.path(), Author::Broker()), key, leaves).status());
   };
   EXPECT_EQ(rule(network_.founding_key, {0, 1, network_.broker.size()}), "index");
   EXPECT_EQ(rule(network_.founding_key, {1}), "sequence");
@@ -155,7 +156,7 @@ TEST_F(ProvenDirectoryTest, WhatItCannotBeToldOf) {
   for (const auto& [name, bytes] : FilesOf(tile)) {
     std::string changed = bytes;
     changed[3] = static_cast<char>(changed[3] ^ 1);
-    WriteAll(tile + "/" + name, changed);
+    WriteAll(absl::StrCat(tile, "/", name), changed);
   }
   EXPECT_EQ(rule(network_.founding_key, {0, 1}), "inclusion");
 }

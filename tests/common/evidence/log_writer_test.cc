@@ -2,11 +2,14 @@
 
 #include <gmock/gmock.h>
 
+#include <iterator>
+#include <map>
 #include <optional>
 
 #include "absl/strings/match.h"
-
 #include "common/evidence/log_reader.h"
+#include "common/ledger/verifier.h"
+#include "common/merkle/merkle.h"
 #include "tests/common/evidence/evidence_fixture.h"
 
 namespace nakadachi::evidence {
@@ -120,6 +123,52 @@ TEST_F(LogWriterTest, BodiesThatAreNotThere) {
   EXPECT_EQ(Rule(reader.Prove(0, 4, "").status()), "erased");
   EXPECT_EQ(Rule(reader.Prove(1, 4, "").status()), "withheld");
   EXPECT_EQ(Rule(reader.Prove(2, 4, "").status()), "absent");
+}
+
+TEST_F(LogWriterTest, OneProverProvesAllInAnyOrder) {
+  log_.AddOperations(1000);
+  ASSERT_TRUE(log_.Export(folder_, 1000).ok());
+  const LogReader reader = LogReader::Open(folder_).value();
+  std::map<uint64_t, Hash> roots;
+  for (const uint64_t size : {1u, 2u, 255u, 256u, 257u, 700u, 768u, 999u, 1000u}) {
+    roots[size] = log_.Root(size);
+  }
+  LogProver prover(reader);
+  SeededRandom random(7);
+  for (int i = 0; i < 500; ++i) {
+    const auto [size, root] =
+        *std::next(roots.begin(), static_cast<ptrdiff_t>(random.Bytes<1>()[0] % roots.size()));
+    const auto bytes = random.Bytes<2>();
+    const uint64_t index = (bytes[0] * 256u + bytes[1]) % size;
+    const absl::StatusOr<v1::Recorded> recorded = prover.Prove(index, size, "note");
+    ASSERT_TRUE(recorded.ok()) << recorded.status();
+    EXPECT_EQ(recorded->statement(), log_.entries()[index].statement);
+    EXPECT_EQ(recorded->salt(), log_.entries()[index].salt);
+    EXPECT_EQ(recorded->leaf_index(), index);
+    EXPECT_EQ(recorded->checkpoint(), "note");
+    EXPECT_TRUE(merkle::VerifyInclusion(index, size,
+                                        merkle::LeafHash(AsView(log_.entries()[index].commitment)),
+                                        ledger::HashesOf(recorded->path()), root)
+                    .ok())
+        << index << " of " << size;
+  }
+}
+
+TEST_F(LogWriterTest, AProverGoesOnAfterWhatCannotBeRead) {
+  log_.AddOperations(600);
+  ASSERT_TRUE(log_.Export(folder_, 600).ok());
+  const LogReader reader = LogReader::Open(folder_).value();
+  LogProver prover(reader);
+  ASSERT_TRUE(prover.Prove(3, 600, "").ok());
+  fs::rename(folder_ + "/statements/001", folder_ + "/aside");
+  EXPECT_EQ(Rule(prover.Prove(300, 600, "").status()), "missing");
+  EXPECT_TRUE(prover.Prove(4, 600, "").ok());
+  EXPECT_EQ(Rule(prover.Prove(300, 600, "").status()), "missing");
+  fs::rename(folder_ + "/aside", folder_ + "/statements/001");
+  fs::rename(folder_ + "/tile/0/001", folder_ + "/aside");
+  EXPECT_EQ(Rule(prover.Prove(300, 600, "").status()), "missing");
+  fs::rename(folder_ + "/aside", folder_ + "/tile/0/001");
+  EXPECT_TRUE(prover.Prove(300, 600, "").ok());
 }
 
 TEST_F(LogWriterTest, RefusesWhatIsNotCommittedTo) {
