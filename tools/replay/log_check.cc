@@ -29,11 +29,38 @@ bool IsSorted(const StructureFinding& a, const StructureFinding& b) {
 
 }  // namespace
 
-LogCheck::LogCheck(const StructureOptions& options, evidence::LogReader reader)
-    : options_(options), reader_(std::move(reader)), judge_(reader_, options_.author) {
+// All, unless the last ones are not there: then up to the first behind the last that is. A
+// checkpoint may promise any number of entries.
+uint64_t LogCheck::BundlesToRead(const evidence::LogReader& reader) {
+  const uint64_t bundles = reader.bundles();
+  if (bundles == 0) return 0;
+  const auto path = [&reader](const FileName& name) {
+    return absl::StrCat(reader.folder(), "/", name.ToString());
+  };
+  std::error_code error;
+  const uint64_t last = bundles - 1;
+  const uint64_t width = evidence::WidthOf(reader.size(), 0, last);
+  if (fs::exists(path({FileKind::kEntries, 0, last, width}), error)) return bundles;
+  uint64_t found = 0;
+  const size_t prefix = reader.folder().size() + 1;
+  for (fs::recursive_directory_iterator it(reader.folder() + "/tile/entries", error), end;
+       !error && it != end; it.increment(error)) {
+    const absl::StatusOr<FileName> name = FileName::Parse(it->path().string().substr(prefix));
+    if (name.ok() && name->index < last) found = std::max(found, name->index + 1);
+  }
+  return found + 1;
+}
+
+LogCheck::LogCheck(const StructureOptions& options, evidence::LogReader reader, uint64_t bundles)
+    : options_(options),
+      reader_(std::move(reader)),
+      bundles_(bundles),
+      judge_(reader_, options_.author) {
   NAKADACHI_CHECK(options_.directory != nullptr);
-  const std::vector<Ed25519PublicKey> keys = options_.directory->KeysAt(Author::Broker(), 0);
-  if (options_.directory->sequence() == 0 && !keys.empty()) trust_anchor_ = keys.front();
+  if (options_.author.IsBroker() && options_.directory->sequence() == 0) {
+    const std::vector<Ed25519PublicKey> keys = options_.directory->KeysAt(Author::Broker(), 0);
+    if (!keys.empty()) trust_anchor_ = keys.front();
+  }
   report_.author = options_.author;
   report_.readable = true;
   report_.size = reader_.size();
@@ -44,7 +71,6 @@ LogCheck::LogCheck(const StructureOptions& options, evidence::LogReader reader)
   sizes_ = judge_.Sizes();
   if (reader_.size() == 0) entry_roots_[0] = tile_roots_[0] = merkle::EmptyRoot();
   if (!sizes_.empty() && sizes_.front() == 0) entry_roots_[0] = merkle::EmptyRoot();
-  bundles_ = BundlesToRead();
   broken_ = bundles_ < reader_.bundles();
 }
 
@@ -67,28 +93,6 @@ uint64_t LogCheck::Take(uint64_t piece, Bundles& bundles) {
   for (uint64_t n = piece * kBundlesAPiece; n < EndOf(piece); ++n)
     TakeBundle(bundles[n % kBundlesAPiece]);
   return report_.entries;
-}
-
-// All, unless the last ones are not there: then up to the first behind the last that is. A
-// checkpoint may promise any number of entries.
-uint64_t LogCheck::BundlesToRead() const {
-  const uint64_t bundles = reader_.bundles();
-  if (bundles == 0) return 0;
-  const auto path = [this](const FileName& name) {
-    return absl::StrCat(reader_.folder(), "/", name.ToString());
-  };
-  std::error_code error;
-  const uint64_t last = bundles - 1;
-  const uint64_t width = evidence::WidthOf(reader_.size(), 0, last);
-  if (fs::exists(path({FileKind::kEntries, 0, last, width}), error)) return bundles;
-  uint64_t found = 0;
-  const size_t prefix = reader_.folder().size() + 1;
-  for (fs::recursive_directory_iterator it(reader_.folder() + "/tile/entries", error), end;
-       !error && it != end; it.increment(error)) {
-    const absl::StatusOr<FileName> name = FileName::Parse(it->path().string().substr(prefix));
-    if (name.ok() && name->index < last) found = std::max(found, name->index + 1);
-  }
-  return found + 1;
 }
 
 bool LogCheck::EndsWithin(uint64_t bundle) const {

@@ -28,10 +28,15 @@ using Bundles = std::array<BundleCheck, kBundlesAPiece>;
 
 class LogCheck {
  public:
-  // Reads the checkpoints. The options outlive it.
-  LogCheck(const StructureOptions& options, evidence::LogReader reader);
+  // How many bundles of a log there are to read: all, unless the last ones are not there.
+  static uint64_t BundlesToRead(const evidence::LogReader& reader);
+  static uint64_t PiecesOf(uint64_t bundles) {
+    return (bundles + kBundlesAPiece - 1) / kBundlesAPiece;
+  }
 
-  uint64_t pieces() const { return (bundles_ + kBundlesAPiece - 1) / kBundlesAPiece; }
+  // Reads the checkpoints. `bundles` as BundlesToRead says. The options outlive it.
+  LogCheck(const StructureOptions& options, evidence::LogReader reader, uint64_t bundles);
+
   // Reads and hashes. By several threads at once, also while other pieces are taken.
   void Make(uint64_t piece, Bundles& bundles) const;
   // In order. Returns how many entries were read so far.
@@ -42,7 +47,6 @@ class LogCheck {
  private:
   // Streaming.
   uint64_t EndOf(uint64_t piece) const { return std::min(bundles_, (piece + 1) * kBundlesAPiece); }
-  uint64_t BundlesToRead() const;
   bool EndsWithin(uint64_t bundle) const;
   void TakeBundle(BundleCheck& bundle);
   void NoteFiles(const BundleCheck& bundle);
@@ -69,13 +73,13 @@ class LogCheck {
 
   const StructureOptions& options_;
   const evidence::LogReader reader_;
+  const uint64_t bundles_;
   CheckpointJudge judge_;
   Ed25519PublicKey trust_anchor_{};
   StructureReport report_;
   std::vector<StructureFinding> streamed_;
   std::vector<StructureFinding> sure_;
   std::vector<uint64_t> sizes_;
-  uint64_t bundles_ = 0;  // to read
 
   // Two trees: by the entries, and by the lowest tiles; where one is unreadable, by the other.
   Peaks entry_peaks_;

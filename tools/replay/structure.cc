@@ -4,6 +4,8 @@
 #include <memory>
 #include <utility>
 
+#include "absl/base/call_once.h"
+#include "absl/status/statusor.h"
 #include "common/base/status.h"
 #include "common/evidence/log_reader.h"
 #include "tools/replay/log_check.h"
@@ -32,20 +34,16 @@ StructureReport Unreadable(const StructureOptions& options, const absl::Status& 
 class Checks {
  public:
   Checks(const std::vector<StructureOptions>& logs, const ChecksOptions& options)
-      : options_(options) {
-    for (const StructureOptions& log : logs) {
-      auto reader = evidence::LogReader::Open(log.folder);
-      Log& added = logs_.emplace_back();
-      added.first_piece = pieces_;
+      : options_(options), logs_(logs.size()) {
+    for (size_t i = 0; i < logs.size(); ++i) {
+      Log& log = logs_[i];
+      log.options = &logs[i];
+      log.first_piece = pieces_;
+      log.reader = evidence::LogReader::Open(log.options->folder);
+      if (log.reader.ok()) log.bundles = LogCheck::BundlesToRead(*log.reader);
       // One that holds nothing has its turn too.
-      added.pieces = 1;
-      if (reader.ok()) {
-        added.check = std::make_unique<LogCheck>(log, *std::move(reader));
-        added.pieces = std::max<uint64_t>(1, added.check->pieces());
-      } else {
-        added.unreadable = Unreadable(log, reader.status());
-      }
-      pieces_ += added.pieces;
+      log.pieces = std::max<uint64_t>(1, LogCheck::PiecesOf(log.bundles));
+      pieces_ += log.pieces;
     }
   }
 
@@ -54,19 +52,21 @@ class Checks {
     std::vector<Bundles> slots(4 * static_cast<size_t>(threads));
     RunInOrder(
         pieces_, threads, slots.size(),
-        [&](uint64_t piece, size_t slot) {
-          const Log& log = logs_[LogOf(piece)];
-          if (log.check != nullptr) log.check->Make(piece - log.first_piece, slots[slot]);
-        },
+        [&](uint64_t piece, size_t slot) { Make(piece, slots[slot]); },
         [&](uint64_t piece, size_t slot) { Take(piece, slots[slot]); });
   }
 
  private:
   struct Log {
-    std::unique_ptr<LogCheck> check;  // null where it is unreadable, and when it has ended
-    StructureReport unreadable;
+    const StructureOptions* options = nullptr;
+    absl::StatusOr<evidence::LogReader> reader = absl::UnknownError("");
+    uint64_t bundles = 0;
     uint64_t first_piece = 0;
     uint64_t pieces = 0;
+    // There from when its first piece is made until its last was taken: a few logs' at a time.
+    // Never where the log cannot be read.
+    std::unique_ptr<LogCheck> check;
+    absl::once_flag begun;
   };
 
   size_t LogOf(uint64_t piece) const {
@@ -74,6 +74,15 @@ class Checks {
         std::upper_bound(logs_.begin(), logs_.end(), piece,
                          [](uint64_t p, const Log& log) { return p < log.first_piece; });
     return static_cast<size_t>(after - logs_.begin()) - 1;
+  }
+
+  void Make(uint64_t piece, Bundles& bundles) {
+    Log& log = logs_[LogOf(piece)];
+    if (!log.reader.ok()) return;
+    absl::call_once(log.begun, [&log] {
+      log.check = std::make_unique<LogCheck>(*log.options, *std::move(log.reader), log.bundles);
+    });
+    log.check->Make(piece - log.first_piece, bundles);
   }
 
   void Take(uint64_t piece, Bundles& bundles) {
@@ -85,7 +94,8 @@ class Checks {
     if (options_.progress) options_.progress(entries_before_ + entries);
     if (of_log + 1 < log.pieces) return;
     entries_before_ += entries;
-    options_.end(number, log.check == nullptr ? std::move(log.unreadable) : log.check->End());
+    options_.end(number, log.check == nullptr ? Unreadable(*log.options, log.reader.status())
+                                              : log.check->End());
     log.check.reset();
   }
 
