@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <memory>
+#include <mutex>
 #include <utility>
 
-#include "absl/base/call_once.h"
 #include "absl/status/statusor.h"
 #include "common/base/status.h"
 #include "common/evidence/log_reader.h"
@@ -66,7 +66,7 @@ class Checks {
     // There from when its first piece is made until its last was taken: a few logs' at a time.
     // Never where the log cannot be read.
     std::unique_ptr<LogCheck> check;
-    absl::once_flag begun;
+    std::once_flag begun;
   };
 
   size_t LogOf(uint64_t piece) const {
@@ -79,7 +79,7 @@ class Checks {
   void Make(uint64_t piece, Bundles& bundles) {
     Log& log = logs_[LogOf(piece)];
     if (!log.reader.ok()) return;
-    absl::call_once(log.begun, [&log] {
+    std::call_once(log.begun, [&log] {
       log.check = std::make_unique<LogCheck>(*log.options, *std::move(log.reader), log.bundles);
     });
     log.check->Make(piece - log.first_piece, bundles);
