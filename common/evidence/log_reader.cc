@@ -192,14 +192,16 @@ absl::StatusOr<v1::Recorded> LogProver::Prove(uint64_t index, uint64_t size,
   v1::Recorded recorded;
   recorded.set_salt(std::string(body.salt));
   recorded.set_statement(std::string(body.statement));
-  NAKADACHI_ASSIGN_OR_RETURN(
-      const std::vector<Hash> path,
-      merkle::BuildProof(merkle::InclusionProofNodes(index, size),
-                         [this](merkle::NodeId node) { return NodeHash(node); }));
+  NAKADACHI_ASSIGN_OR_RETURN(const std::vector<Hash> path, Path(index, size));
   for (const Hash& hash : path) recorded.mutable_path()->append(AsView(hash).data(), hash.size());
   recorded.set_leaf_index(index);
   recorded.set_checkpoint(note);
   return recorded;
+}
+
+absl::StatusOr<std::vector<Hash>> LogProver::Path(uint64_t index, uint64_t size) {
+  return merkle::BuildProof(merkle::InclusionProofNodes(index, size),
+                            [this](merkle::NodeId node) { return NodeHash(node); });
 }
 
 absl::StatusOr<Hash> LogProver::NodeHash(merkle::NodeId node) {

@@ -103,6 +103,8 @@ class LogProver {
   absl::StatusOr<Body> ReadBody(uint64_t index);
   // As LogReader::Prove.
   absl::StatusOr<v1::Recorded> Prove(uint64_t index, uint64_t size, const std::string& note);
+  // The path alone (RFC 9162 section 2.1.3), by the tiles. Errors of LogReader::ReadTile.
+  absl::StatusOr<std::vector<Hash>> Path(uint64_t index, uint64_t size);
 
  private:
   absl::StatusOr<Hash> NodeHash(merkle::NodeId node);

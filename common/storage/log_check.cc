@@ -279,6 +279,7 @@ absl::StatusOr<std::vector<std::string>> ListWals(const std::string& folder) {
   if (error) return IoError("list");
   std::sort(numbered.begin(), numbered.end());
   std::vector<std::string> paths;
+  paths.reserve(numbered.size());
   for (auto& [number, path] : numbered) paths.push_back(std::move(path));
   return paths;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 
 #include "common/evidence/statement_kind.h"
 #include "common/ledger/commitment.h"
@@ -50,7 +51,18 @@ void BundleCheck::Check(const evidence::LogReader& reader, const Author& author,
   has_entries_ = entries_status_.ok();
   has_tile_ = tile_status_.ok();
   HashEntries(keep_leaves);
-  CheckBodies(author);
+  run_.clear();
+  run_.reserve(width_);
+  changed_bodies_.clear();
+  foreign_statements_.clear();
+  const bool otherwise = differs_ || (has_tile_ && !has_entries_);
+  const bool proven = otherwise && TileIsProven(reader);
+  run_is_signed_ = proven || !differs_;
+  if (proven) {
+    TakeAsSigned(author.ToString());
+  } else {
+    TakeAsGiven(author.ToString());
+  }
 }
 
 void BundleCheck::HashEntries(bool keep_leaves) {
@@ -80,33 +92,76 @@ void BundleCheck::HashEntries(bool keep_leaves) {
   tile_root_ = Fold(hashes);
 }
 
-void BundleCheck::CheckBodies(const Author& author) {
-  run_.clear();
-  changed_bodies_.clear();
-  foreign_statements_.clear();
+bool BundleCheck::TileIsProven(const evidence::LogReader& reader) const {
+  const ledger::Checkpoint& signed_tree = reader.checkpoint().parsed.checkpoint;
+  const auto path = evidence::LogProver(reader).Path(first(), signed_tree.size);
+  return path.ok() &&
+         merkle::VerifyInclusion(first(), signed_tree.size, tile_.hash(0), *path, signed_tree.root)
+             .ok();
+}
+
+void BundleCheck::Add(Entry entry, const std::string& author) {
+  if (entry.body.state == BodyState::kPresent && !IsBy(entry.body.statement, author))
+    foreign_statements_.push_back(entry.index);
+  run_.push_back(entry);
+}
+
+void BundleCheck::TakeAsGiven(const std::string& author) {
   const std::vector<evidence::Body>& bodies = statements_.bodies();
   const size_t count = std::min<size_t>(entries_.size(), width_);
-  run_.reserve(width_);
   for (size_t i = 0; i < count; ++i) {
     Entry entry;
     entry.index = first() + i;
     entry.commitment = entries_.commitment(i);
     if (i < bodies.size()) entry.body = bodies[i];
-    if (entry.body.state == BodyState::kPresent) {
-      if (AsView(ledger::Commit(entry.body.salt, entry.body.statement)) != entry.commitment) {
-        changed_bodies_.push_back(entry.index);
-        entry.body = evidence::Body();
-      } else if (!IsBy(entry.body.statement, author.ToString())) {
-        foreign_statements_.push_back(entry.index);
-      }
+    if (entry.body.state == BodyState::kPresent &&
+        AsView(ledger::Commit(entry.body.salt, entry.body.statement)) != entry.commitment) {
+      changed_bodies_.push_back(entry.index);
+      entry.body = evidence::Body();
     }
-    run_.push_back(entry);
+    Add(entry, author);
   }
   for (size_t i = count; has_tile_ && i < width_; ++i) {
     Entry entry;
     entry.index = first() + i;
     entry.leaf = tile_.view(i);
     run_.push_back(entry);
+  }
+}
+
+void BundleCheck::TakeAsSigned(const std::string& author) {
+  const std::vector<evidence::Body>& bodies = statements_.bodies();
+  // By leaf hash, all that the files hold: a commitment by itself, a body by what it commits to.
+  std::map<Hash, Entry> held;
+  std::vector<Hash> leaves;
+  recommitted_.clear();
+  recommitted_.reserve(bodies.size());
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    leaves.push_back(merkle::LeafHash(entries_.commitment(i)));
+    Entry& entry = held[leaves.back()];
+    entry.commitment = entries_.commitment(i);
+    // Of its body, the file's word.
+    if (i < bodies.size() && bodies[i].state != BodyState::kPresent) entry.body = bodies[i];
+  }
+  for (const evidence::Body& body : bodies) {
+    if (body.state != BodyState::kPresent) continue;
+    recommitted_.push_back(ledger::Commit(body.salt, body.statement));
+    Entry& entry = held[merkle::LeafHash(AsView(recommitted_.back()))];
+    entry.commitment = AsView(recommitted_.back());
+    entry.body = body;
+  }
+  for (size_t i = 0; i < width_; ++i) {
+    const auto found = held.find(tile_.hash(i));
+    Entry entry;
+    if (found != held.end()) entry = found->second;
+    entry.index = first() + i;
+    if (found == held.end()) entry.leaf = tile_.view(i);
+    // The commitment stands in its place, and beside it a body that does not fit.
+    const bool in_place = i < leaves.size() && leaves[i] == tile_.hash(i);
+    if (in_place && entry.body.state != BodyState::kPresent && i < bodies.size() &&
+        bodies[i].state == BodyState::kPresent)
+      changed_bodies_.push_back(entry.index);
+    Add(entry, author);
   }
 }
 

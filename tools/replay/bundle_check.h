@@ -45,15 +45,25 @@ class BundleCheck {
   const absl::Status& tile_status() const { return tile_status_; }
   const absl::Status& statements_status() const { return statements_status_; }
 
-  // Those whose commitment cannot be read by their leaves, where the tile tells them.
+  // Where the files of entries differ from the tile, or are damaged, and the tile is proven: the
+  // entries as they were signed, in that order, as far as the files hold them anywhere among these
+  // 256; others by their leaves. Else as the files have them, and those that these do not have by
+  // their leaves.
   const std::vector<Entry>& run() const { return run_; }
+  // False: the files were given another content and nothing proves what it was.
+  bool run_is_signed() const { return run_is_signed_; }
   const std::vector<uint64_t>& changed_bodies() const { return changed_bodies_; }
   const std::vector<uint64_t>& foreign_statements() const { return foreign_statements_; }
   std::unique_ptr<EntryConsumer::Prepared>& prepared() { return prepared_; }
 
  private:
   void HashEntries(bool keep_leaves);
-  void CheckBodies(const Author& author);
+  // The tiles above lead from the lowest one to the checkpoint's root, so that it is the signed
+  // one.
+  bool TileIsProven(const evidence::LogReader& reader) const;
+  void TakeAsGiven(const std::string& author);
+  void TakeAsSigned(const std::string& author);
+  void Add(Entry entry, const std::string& author);
 
   uint64_t number_ = 0;
   uint64_t width_ = 0;
@@ -72,6 +82,8 @@ class BundleCheck {
   std::vector<Hash> entry_leaves_;
   std::vector<Hash> tile_leaves_;
   std::vector<Entry> run_;
+  bool run_is_signed_ = true;
+  std::vector<Hash> recommitted_;  // what bodies in another place commit to
   std::vector<uint64_t> changed_bodies_;
   std::vector<uint64_t> foreign_statements_;
   std::unique_ptr<EntryConsumer::Prepared> prepared_;

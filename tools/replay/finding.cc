@@ -44,7 +44,7 @@ const Kind* FindKind(absl::string_view id) {
 bool ComesBefore(const Finding& a, const Finding& b) {
   const auto key = [](const Finding& f) {
     return std::make_tuple(f.kind->severity == Severity::kNote, f.kind->area != Area::kStructure,
-                           f.time_ms, LogOrder(f.log), f.index.value_or(0), f.kind->id,
+                           f.time_ms, LogOrder(f.log), f.index.value_or(UINT64_MAX), f.kind->id,
                            absl::string_view(f.reason));
   };
   return key(a) < key(b);

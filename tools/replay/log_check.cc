@@ -188,6 +188,7 @@ void LogCheck::NoteRoots(const BundleCheck& bundle) {
 
 void LogCheck::Grow(const BundleCheck& bundle) {
   broken_ |= !bundle.usable();
+  runs_are_signed_ &= bundle.run_is_signed();
   if (bundle.differs()) {
     const uint64_t place = bundle.first_difference() - bundle.first();
     Differs(0, bundle.first() / kWidth, place);
@@ -248,6 +249,7 @@ void LogCheck::Conclude() {
     return root != roots.end() && root->second == newest.root;
   };
   const bool entries_hold = leads_to_root(entry_roots_);
+  const bool tiles_hold = leads_to_root(tile_roots_);
   const auto root = entry_roots_.find(newest.size);
   if (root != entry_roots_.end()) report_.root = std::string(AsView(root->second));
 
@@ -274,11 +276,11 @@ void LogCheck::Conclude() {
     ReportChangedTiles();
     CompareDamaged();
   } else {
-    ExplainEntries(leads_to_root(tile_roots_));
+    ExplainEntries(tiles_hold);
   }
   judge_.Report(entry_roots_, entries_hold, &sure_);
   report_.verifier_key = judge_.verifier_key();
-  report_.rooted = entries_hold;
+  report_.rooted = entries_hold || (tiles_hold && runs_are_signed_);
   report_.proven = entries_hold && entries_whole_ && judge_.newest_signed();
   Finish();
 }

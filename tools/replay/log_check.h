@@ -88,8 +88,9 @@ class LogCheck {
   CheckpointJudge::Roots tile_roots_;
   // By the entries, a leaf for a bundle: its tile level L is the log's level L + 1.
   ledger::TreeEdge edge_;
-  bool broken_ = false;        // neither could be read: no roots from here on
-  bool entries_whole_ = true;  // all entries were read
+  bool broken_ = false;          // neither could be read: no roots from here on
+  bool entries_whole_ = true;    // all entries were read
+  bool runs_are_signed_ = true;  // what was handed on is what the tiles say was signed
   // The first hash of a tile, by its place there, that the entries do not lead to.
   std::map<std::pair<int, uint64_t>, uint64_t> differing_;
   std::vector<uint64_t> damaged_;       // bundles whose entries are not of the form or number

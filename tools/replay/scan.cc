@@ -149,7 +149,9 @@ void Scan::NoteMissing(absl::Span<const Entry> run) {
     told_until_ms_ = std::min(told_until_ms_, latest_ms_);
     if (number_ == kBroker) history_.TakeUnseen(next_index_, run.front().index);
   }
-  if (run.back().commitment.empty()) read_until_ms_ = std::min(read_until_ms_, latest_ms_);
+  const bool whole = std::none_of(run.begin(), run.end(),
+                                  [](const Entry& entry) { return entry.commitment.empty(); });
+  if (!whole) read_until_ms_ = std::min(read_until_ms_, latest_ms_);
   next_index_ = run.back().index + 1;
 }
 

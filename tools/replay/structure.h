@@ -54,10 +54,11 @@ struct StructureFinding {
   std::string reason;  // one English sentence; no personal data
 };
 
-// One entry as handed on.
+// One entry as handed on. Where the files of entries were tampered with and the tiles prove what
+// was signed, that is handed on, and not what stands there now.
 struct Entry {
   uint64_t index = 0;
-  absl::string_view commitment;  // 32 bytes; empty where it cannot be read
+  absl::string_view commitment;  // 32 bytes; empty where it cannot be read or is not the signed one
   absl::string_view leaf;        // its hash by the lowest tile, where the commitment is empty
   // kPresent only where salt and statement fit the commitment. What does not is kAbsent and a
   // finding.
@@ -107,7 +108,8 @@ struct StructureReport {
   uint64_t more_findings = 0;              // that were not kept
   bool readable = false;  // false: not even the checkpoint could be read; all below is empty
   bool proven = false;    // the entries are those that a valid key signed
-  // The entries lead to the checkpoint's root; where one cannot be read, its leaf by the tile does.
+  // What was handed on leads to the checkpoint's root: the entries, or where one cannot be read or
+  // is not the signed one, its leaf by the tile.
   bool rooted = false;
   uint64_t size = 0;     // as the checkpoint says
   uint64_t entries = 0;  // that were read

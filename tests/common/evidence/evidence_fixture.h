@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -83,6 +84,26 @@ struct TestEntry {
   }
 };
 
+// Writes the entries (and bodies) of a log anew under the checkpoint and the tiles that are there,
+// as somebody does who alters entries and leaves the rest. `size`: as the checkpoint says.
+inline void ForgeEntries(const std::string& folder, uint64_t size,
+                         const std::vector<TestEntry>& entries) {
+  for (uint64_t n = 0; n * kWidth < size; ++n) {
+    std::string commitments;
+    std::string bodies;
+    for (uint64_t i = n * kWidth; i < std::min<uint64_t>(entries.size(), (n + 1) * kWidth); ++i) {
+      EntryBundle::Add(entries[i].commitment, &commitments);
+      StatementBundle::Add(entries[i].body(), &bodies);
+    }
+    const uint64_t width = WidthOf(size, 0, n);
+    const auto path = [&](FileKind kind) {
+      return folder + "/" + FileName{kind, 0, n, width}.ToString();
+    };
+    WriteAll(path(FileKind::kEntries), commitments);
+    WriteAll(path(FileKind::kStatements), bodies);
+  }
+}
+
 // A ledger in memory. The tree is that of `entries`, whatever a test did to them.
 class TestLog {
  public:
@@ -93,6 +114,7 @@ class TestLog {
   const Ed25519PrivateKey& key() const { return key_; }
   void set_key(const Ed25519PrivateKey& key) { key_ = key; }
   std::vector<TestEntry>& entries() { return entries_; }
+  const std::vector<TestEntry>& entries() const { return entries_; }
   uint64_t size() const { return entries_.size(); }
 
   void Add(v1::Statement statement) {

@@ -2,6 +2,8 @@
 // every cut, random losses of sectors.
 #include "common/storage/log_check.h"
 
+#include "absl/strings/str_cat.h"
+
 #include <random>
 
 #include "common/storage/wal_format.h"
@@ -199,7 +201,7 @@ TEST_F(LogCheckTest, TornCommitIsNotTakenForOneOfAnotherLength) {
     EXPECT_TRUE(Checked() == Keep(log, first.size())) << missing;
   }
   for (const std::string& behind : {std::string(), Record("behind")}) {
-    std::string altered = first + Record(part) + behind;
+    std::string altered = absl::StrCat(first, Record(part), behind);
     altered[first.size() + 4] ^= 1;
     altered.resize(kWalExtent, '\0');
     EXPECT_EQ(Rule(Check(altered)), "corrupt") << behind.size();

@@ -136,7 +136,7 @@ std::vector<Gone> AllGone() {
   std::vector<Gone> all;
   const auto add = [&](const char* name, const char* log) {
     all.push_back({name, log, {"statements"}});
-    all.push_back({name, log, {"tile/entries"}});
+    all.push_back({name, log, {"tile/entries", "statements"}});
     all.push_back({name, log, {"tile"}});
     all.push_back({name, log, {"tile", "statements"}});
     // Without the broker there is nothing to judge by.
@@ -229,6 +229,7 @@ TEST(Absence, AForgedPermitIsFoundWhereTheTilesTellOfWhatIsAbsent) {
   Evidence evidence(network);
   EXPECT_EQ(Total(evidence.Judge(), "permit-forged"), 2u);
   evidence.RemoveBundle("broker/tile/entries", 1);
+  evidence.RemoveBundle("broker/statements", 1);
   const Report report = evidence.Judge();
   EXPECT_THAT(Findings(report), ::testing::ElementsAre("missing-file", "permit-forged"))
       << ToText(report);
@@ -236,6 +237,21 @@ TEST(Absence, AForgedPermitIsFoundWhereTheTilesTellOfWhatIsAbsent) {
   EXPECT_EQ(report.logs[0].unread, 256u);
   EXPECT_GE(report.logs[0].not_judged, 256u);
   EXPECT_EQ(Total(report, "not-judged"), 1u);
+}
+
+// What the bodies commit to, the tiles prove: all of it is judged.
+TEST(Absence, BodiesStandInForAFileOfEntries) {
+  TestNetwork network;
+  TellLong(network);
+  Evidence evidence(network);
+  const Report before = evidence.Judge();
+  evidence.RemoveBundle("broker/tile/entries", 1);
+  const Report report = evidence.Judge();
+  EXPECT_THAT(Findings(report), ::testing::ElementsAre("missing-file", "permit-forged"))
+      << ToText(report);
+  EXPECT_EQ(report.logs[0].unread, 0u);
+  EXPECT_EQ(report.figures.completed, before.figures.completed);
+  EXPECT_EQ(report.figures.not_judged, before.figures.not_judged);
 }
 
 TEST(Absence, AForgedPermitIsFoundWhereTheLogIsWholeUpToThen) {

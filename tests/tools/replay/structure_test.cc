@@ -79,24 +79,8 @@ class StructureTest : public ::testing::Test {
     bytes[at] = static_cast<char>(bytes[at] ^ 1);
     WriteAll(file, bytes);
   }
-  // Writes the entries (and bodies) of a log anew under the checkpoint and the tiles that are
-  // there, as somebody does who alters entries and leaves the rest.
   void ForgeEntries(const std::vector<TestEntry>& entries) {
-    const uint64_t size = evidence::LogReader::Open(member())->size();
-    for (uint64_t n = 0; n * 256 < size; ++n) {
-      std::string commitments;
-      std::string bodies;
-      for (uint64_t i = n * 256; i < std::min<uint64_t>(entries.size(), (n + 1) * 256); ++i) {
-        evidence::EntryBundle::Add(entries[i].commitment, &commitments);
-        evidence::StatementBundle::Add(entries[i].body(), &bodies);
-      }
-      const uint64_t width = evidence::WidthOf(size, 0, n);
-      WriteAll(Path(evidence::FileKind::kEntries, n, width), commitments);
-      WriteAll(Path(evidence::FileKind::kStatements, n, width), bodies);
-    }
-  }
-  std::string Path(evidence::FileKind kind, uint64_t n, uint64_t width) const {
-    return member() + "/" + evidence::FileName{kind, 0, n, width}.ToString();
+    evidence::ForgeEntries(member(), evidence::LogReader::Open(member())->size(), entries);
   }
   TestEntry Stranger() {
     TestLog other(Aizu(), 99);
