@@ -11,6 +11,7 @@
 #include "common/base/check.h"
 #include "common/base/status.h"
 #include "common/evidence/disk.h"
+#include "common/ledger/commitment.h"
 #include "common/ledger/tree_edge.h"
 #include "common/merkle/merkle.h"
 
@@ -184,10 +185,24 @@ absl::StatusOr<Body> LogProver::ReadBody(uint64_t index) {
   return statements_.bodies()[index % kWidth];
 }
 
+absl::StatusOr<Body> LogProver::ReadSignedBody(uint64_t index) {
+  NAKADACHI_ASSIGN_OR_RETURN(const Body own, ReadBody(index));
+  const absl::StatusOr<Hash> leaf = NodeHash({0, index});
+  if (own.state != BodyState::kPresent || !leaf.ok()) return own;
+  const auto is_signed = [&leaf](const Body& body) {
+    return body.state == BodyState::kPresent &&
+           merkle::LeafHash(AsView(ledger::Commit(body.salt, body.statement))) == *leaf;
+  };
+  if (is_signed(own)) return own;
+  const std::vector<Body>& bodies = statements_.bodies();
+  const auto moved = std::find_if(bodies.begin(), bodies.end(), is_signed);
+  return moved == bodies.end() ? own : *moved;
+}
+
 absl::StatusOr<v1::Recorded> LogProver::Prove(uint64_t index, uint64_t size,
                                               const std::string& note) {
   NAKADACHI_CHECK(index < size && size <= reader_.size());
-  NAKADACHI_ASSIGN_OR_RETURN(const Body body, ReadBody(index));
+  NAKADACHI_ASSIGN_OR_RETURN(const Body body, ReadSignedBody(index));
   if (body.state != BodyState::kPresent) return NoBody(body.state);
   v1::Recorded recorded;
   recorded.set_salt(std::string(body.salt));

@@ -101,7 +101,10 @@ class LogProver {
   // Errors of LogReader::ReadStatements. Its views live until the next call. Requires
   // index < reader.size().
   absl::StatusOr<Body> ReadBody(uint64_t index);
-  // As LogReader::Prove.
+  // As ReadBody; but where that body is not what the lowest tile has there, and another of the same
+  // file is, that one: bodies that somebody has put in another order are still the signed ones.
+  absl::StatusOr<Body> ReadSignedBody(uint64_t index);
+  // As LogReader::Prove, of the signed body.
   absl::StatusOr<v1::Recorded> Prove(uint64_t index, uint64_t size, const std::string& note);
   // The path alone (RFC 9162 section 2.1.3), by the tiles. Errors of LogReader::ReadTile.
   absl::StatusOr<std::vector<Hash>> Path(uint64_t index, uint64_t size);

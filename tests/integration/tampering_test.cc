@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "common/base/check.h"
+#include "common/evidence/log_reader.h"
 #include "tests/integration/retold.h"
 #include "tests/integration/town.h"
 #include "tools/replay/page/reasons.h"
@@ -240,7 +241,12 @@ std::vector<EntriesCase> EntriesCases() {
          e.insert(e.begin() + 280, Stranger());
          e.pop_back();
        }},
-      {"Swapped", {"swapped-entries", "", 20}, [](Entries& e) { std::swap(e[20], e[400]); }},
+      {"SwappedInOneFile",
+       {"swapped-entries", "", 20},
+       [](Entries& e) { std::swap(e[20], e[40]); }},
+      {"SwappedAcrossFiles",
+       {"swapped-entries", "", 20},
+       [](Entries& e) { std::swap(e[20], e[400]); }},
       {"Reordered",
        {"reordered-entries", "", 310},
        [](Entries& e) { std::reverse(e.begin() + 310, e.begin() + 330); }},
@@ -263,6 +269,21 @@ TEST_P(EntriesTest, AreFoundWhereTheyWereTamperedWith) {
 
 std::string NameOf(const testing::TestParamInfo<EntriesCase>& info) { return info.param.name; }
 INSTANTIATE_TEST_SUITE_P(Entries, EntriesTest, testing::ValuesIn(EntriesCases()), NameOf);
+
+// They are where the tiles say, for whoever asks for a proof.
+TEST_F(TamperingTest, StatementsThatChangedPlacesAreStillProven) {
+  const std::string copy = Copy();
+  std::vector<TestEntry> entries = Truth().log(kAizu).entries();
+  std::swap(entries[20], entries[40]);
+  evidence::ForgeEntries(copy + "/" + kAizu, SizeOf(kAizu), entries);
+  const auto reader = evidence::LogReader::Open(copy + "/" + kAizu);
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  for (const uint64_t index : {20, 40}) {
+    const auto recorded = reader->Prove(index, reader->size(), reader->checkpoint().note);
+    ASSERT_TRUE(recorded.ok()) << recorded.status();
+    EXPECT_EQ(recorded->statement(), Truth().log(kAizu).entries()[index].statement);
+  }
+}
 
 // One byte of a file; each file tells another story.
 TEST_F(TamperingTest, AChangedByte) {

@@ -5,11 +5,9 @@ namespace nakadachi::replay {
 std::optional<v1::Statement> Rereader::Read(Place place) const {
   const auto found = readers_.find(place.log);
   if (found == readers_.end() || place.index >= found->second->size()) return std::nullopt;
-  evidence::StatementBundle bundle;
-  found->second->ReadStatements(place.index / evidence::kWidth, &bundle).IgnoreError();
-  const size_t position = place.index % evidence::kWidth;
-  if (position >= bundle.bodies().size()) return std::nullopt;
-  const absl::string_view bytes = bundle.bodies()[position].statement;
+  const auto body = evidence::LogProver(*found->second).ReadSignedBody(place.index);
+  if (!body.ok()) return std::nullopt;
+  const absl::string_view bytes = body->statement;
   v1::Statement statement;
   if (!statement.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return std::nullopt;
   return statement;

@@ -2,10 +2,9 @@
 // every cut, random losses of sectors.
 #include "common/storage/log_check.h"
 
-#include "absl/strings/str_cat.h"
-
 #include <random>
 
+#include "absl/strings/str_cat.h"
 #include "common/storage/wal_format.h"
 #include "storage_fixture.h"
 
