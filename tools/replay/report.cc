@@ -23,13 +23,16 @@ void Add(const std::map<std::string, uint64_t>& from, std::map<std::string, uint
 }  // namespace
 
 void Durations::Add(int64_t ms) {
-  ++classes_[ClassOf(ms, kClasses)];
+  const size_t of_class = ClassOf(ms, kClasses);
+  if (classes_.size() <= of_class) classes_.resize(of_class + 1);
+  ++classes_[of_class];
   ++count_;
   max_ms_ = std::max(max_ms_, ms);
 }
 
 void Durations::Merge(const Durations& other) {
-  for (size_t i = 0; i < kClasses; ++i) classes_[i] += other.classes_[i];
+  if (classes_.size() < other.classes_.size()) classes_.resize(other.classes_.size());
+  for (size_t i = 0; i < other.classes_.size(); ++i) classes_[i] += other.classes_[i];
   count_ += other.count_;
   max_ms_ = std::max(max_ms_, other.max_ms_);
 }
@@ -37,7 +40,7 @@ void Durations::Merge(const Durations& other) {
 int64_t Durations::Quantile(double part) const {
   const auto needed = static_cast<uint64_t>(std::ceil(part * static_cast<double>(count_)));
   uint64_t reached = 0;
-  for (size_t i = 0; i < kClasses; ++i) {
+  for (size_t i = 0; i < classes_.size(); ++i) {
     reached += classes_[i];
     if (reached < needed) continue;
     return std::min(max_ms_, static_cast<int64_t>(std::ceil(std::pow(kStep, i))));

@@ -2,7 +2,6 @@
 #ifndef NAKADACHI_TOOLS_REPLAY_REPORT_H_
 #define NAKADACHI_TOOLS_REPLAY_REPORT_H_
 
-#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -87,7 +86,7 @@ class Durations {
 
  private:
   static constexpr size_t kClasses = 400;
-  std::array<uint64_t, kClasses> classes_{};
+  std::vector<uint64_t> classes_;  // up to the last that was needed
   uint64_t count_ = 0;
   int64_t max_ms_ = 0;
 };

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/base/fiscal_year.h"
+#include "common/base/status.h"
 #include "common/ledger/entry_page.h"
 #include "ledger_fixture.h"
 #include "tests/support/temporary_folder.h"
@@ -411,9 +412,8 @@ class DamagedLedgerTest : public RocksLedgerStoreTest {
     options.key = &key_;
     options.clock = &clock_;
     options.store = store_.get();
-    auto ledger = Ledger::Open(options);
-    if (ledger.ok()) ledger_ = *std::move(ledger);
-    return ledger.status();
+    NAKADACHI_ASSIGN_OR_RETURN(ledger_, Ledger::Open(options));
+    return absl::OkStatus();
   }
   absl::Status Append() {
     return ledger_

@@ -20,8 +20,6 @@
 #include "common/rpc/config.h"
 #include "tests/server/broker/broker_fixture.h"
 
-extern char** environ;
-
 namespace nakadachi::broker {
 namespace {
 

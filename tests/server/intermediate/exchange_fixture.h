@@ -469,7 +469,7 @@ class ExchangeTest : public testing::Test {
     std::vector<v1::Statement> statements;
     ledger::LedgerStore& store = institution_->ledger_store();
     const absl::Status read = store.ReadEntries(
-        0, institution_->ledger().Head().size, [&](uint64_t, ledger::StoredEntry entry) {
+        0, institution_->ledger().Head().size, [&](uint64_t, const ledger::StoredEntry& entry) {
           v1::Statement statement;
           EXPECT_TRUE(statement.ParseFromString(entry.statement));
           statements.push_back(statement);
