@@ -92,7 +92,7 @@ void PermitDesk::DecideProven(const Case& the_case, const ledger::Verified& quer
   Decision decision =
       Decide(query, *parts_.directory, *parts_.codes, parts_.rules, the_case.now_ms);
   if (auto* permitted = std::get_if<Permitted>(&decision)) {
-    return RecordPermit(the_case, *std::move(permitted));
+    return RecordPermit(the_case, std::move(*permitted));
   }
   RecordRefusal(the_case, key, std::get<Refused>(decision),
                 [this, key](uint64_t leaf, storage::Batch& batch) {

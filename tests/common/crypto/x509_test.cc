@@ -12,8 +12,6 @@
 namespace nakadachi {
 namespace {
 
-using testing::ElementsAre;
-
 const absl::Time kNow = absl::FromUnixSeconds(1711929600);  // 2024-04-01
 const absl::Duration kDay = absl::Hours(24);
 
@@ -160,7 +158,7 @@ TEST(X509Test, TimesBeforeAndAfter2050ComeBack) {
 
 TEST(X509Test, BadRequestsNameTheFieldAndTheRule) {
   const CertificateAndKey root = Root();
-  const auto expect = [&root](LeafRequest request, const std::string& field,
+  const auto expect = [&root](const LeafRequest& request, const std::string& field,
                               const std::string& rule) {
     ExpectError(IssueLeaf(root, request), absl::StatusCode::kInvalidArgument, field, rule);
   };

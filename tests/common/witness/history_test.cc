@@ -32,7 +32,7 @@ class HistoryTest : public testing::Test {
     }
     return Judge(pointers, newest, proofs);
   }
-  absl::StatusOr<Fork> Verify(ForkProof proof) const {
+  absl::StatusOr<Fork> Verify(const ForkProof& proof) const {
     return VerifyForkProof(ForkProofText(proof), {key_.public_key()});
   }
 
