@@ -7,6 +7,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
+#include "common/base/status.h"
 #include "common/rpc/status_mapping.h"
 
 namespace nakadachi::client {
@@ -31,6 +32,7 @@ bool IsRefusal(const absl::Status& status) {
 
 // The server took no notice of the question: nothing stands against asking again.
 bool WasNotTaken(const absl::Status& error) {
+  if (IsUnderWay(error)) return false;
   return absl::IsUnavailable(error) || absl::IsResourceExhausted(error);
 }
 
@@ -49,7 +51,7 @@ class Bulk {
       if (IsRefusal(status)) return status;
       if (answered_ > before) last_answer = absl::Now();
       if (absl::Now() - last_answer > options_.patience) {
-        return status.ok() ? absl::UnavailableError("the server takes no more questions") : status;
+        return status.ok() ? NotTaken() : status;
       }
       absl::SleepFor(options_.pause);
     }
@@ -59,6 +61,11 @@ class Bulk {
   bool IsDone() {
     absl::MutexLock lock(&mutex_);
     return exhausted_ && unanswered_.empty();
+  }
+
+  absl::Status NotTaken() const {
+    if (!GetFieldRule(not_taken_).rule.empty()) return not_taken_;
+    return absl::UnavailableError("the server takes no more questions");
   }
 
   absl::Status OneStream() {
@@ -88,13 +95,17 @@ class Bulk {
       return false;
     }
     request->set_tag(++last_tag_);
+    request->set_patience_ms(PatienceMs(options_.question_patience));
     unanswered_.emplace(last_tag_, *request);
     return true;
   }
 
   void Take(const v1::QueryResponse& response) {
     const absl::Status error = rpc::FromBytes(response.error());
-    if (WasNotTaken(error)) return;
+    if (WasNotTaken(error)) {
+      not_taken_ = error;
+      return;
+    }
     v1::QueryRequest question;
     {
       absl::MutexLock lock(&mutex_);
@@ -112,7 +123,9 @@ class Bulk {
   const NextQuestion& next_;
   const OnAnswer& on_answer_;
   const BulkOptions options_;
-  uint64_t answered_ = 0;  // by the thread that reads the answers, which is Run's own
+  // Known to the thread that reads the answers, which is Run's own.
+  uint64_t answered_ = 0;
+  absl::Status not_taken_;  // the last
 
   absl::Mutex mutex_;
   std::map<uint64_t, v1::QueryRequest> unanswered_ ABSL_GUARDED_BY(mutex_);

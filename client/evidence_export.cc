@@ -129,6 +129,8 @@ class LogExport {
   }
 
   absl::Status Fetch(ExportedLog* result) {
+    // Asked for before the inspection's end is signed: however busy the ledger is, it lies before.
+    NAKADACHI_ASSIGN_OR_RETURN(const std::string cosigned, NewestCosigned());
     NAKADACHI_ASSIGN_OR_RETURN(const std::string note, Open());
     NAKADACHI_ASSIGN_OR_RETURN(const ledger::Checkpoint end, CheckSigned(note));
     NAKADACHI_RETURN_IF_ERROR(CheckHistory(end, note));
@@ -140,7 +142,23 @@ class LogExport {
       return Lost(author_, "root", "the entries that the server gave are not those that it signed");
     }
     NAKADACHI_RETURN_IF_ERROR(committed);
-    return persons_ == nullptr ? absl::OkStatus() : persons_->Merge(end.size);
+    if (persons_ != nullptr) NAKADACHI_RETURN_IF_ERROR(persons_->Merge(end.size));
+    return KeepCosigned(cosigned, end.size);
+  }
+
+  // The broker's newest checkpoint with a quorum of witnesses' cosignatures; empty: none.
+  absl::StatusOr<std::string> NewestCosigned() {
+    if (!author_.IsBroker()) return std::string();
+    NAKADACHI_ASSIGN_OR_RETURN(const auto response, GetCheckpoint());
+    return response.witnessing().cosigned();
+  }
+
+  // What the witnesses have seen, for a judge. One that lies beyond what was exported, as where an
+  // earlier run's inspection was gone on with, is left to the next run.
+  absl::Status KeepCosigned(const std::string& note, uint64_t size) {
+    if (note.empty()) return absl::OkStatus();
+    NAKADACHI_ASSIGN_OR_RETURN(const ledger::Checkpoint checkpoint, CheckSigned(note));
+    return checkpoint.size > size ? absl::OkStatus() : writer_->Keep(note);
   }
 
   // The note that the inspection ends with.
@@ -172,10 +190,14 @@ class LogExport {
 
   // A ledger that is shorter than what is held of it has a story to tell.
   absl::StatusOr<std::string> NewestCheckpoint() {
+    NAKADACHI_ASSIGN_OR_RETURN(const auto response, GetCheckpoint());
+    return response.checkpoint();
+  }
+
+  absl::StatusOr<v1::GetCheckpointResponse> GetCheckpoint() {
     v1::GetCheckpointRequest request;
     request.set_institution(author_.ToString());
-    NAKADACHI_ASSIGN_OR_RETURN(const auto response, ledger_->GetCheckpoint(request));
-    return response.checkpoint();
+    return ledger_->GetCheckpoint(request);
   }
 
   // Keys that are revoked or expired count too: what was done with them is for a judge.

@@ -47,6 +47,9 @@ struct ExportedLog {
   std::vector<uint64_t> unreadable_entries;
 };
 
+// With the broker's log its newest checkpoint that witnesses have cosigned is kept, where there is
+// one and it is not of more entries than the export.
+//
 // A log whose server fails is told of in its ExportedLog, and the others are brought in; what was
 // received of it stays, and the next run goes on there. Errors of a log beside those of the calls
 // and of common/evidence:

@@ -1,6 +1,7 @@
 #include "client/municipal_client.h"
 
 #include <algorithm>
+#include <limits>
 #include <set>
 
 #include "absl/time/clock.h"
@@ -84,6 +85,23 @@ class ReplicaUpload {
 };
 
 }  // namespace
+
+bool IsUnderWay(const absl::Status& error) {
+  const FieldRule at = GetFieldRule(error);
+  if (absl::IsUnavailable(error)) return at.rule == "not-reached";
+  return absl::IsResourceExhausted(error) && at.rule == "disk-full" && at.field != "storage";
+}
+
+std::string WaitsFor(const v1::QueryRequest& question, const absl::Status& error) {
+  const std::string field = GetFieldRule(error).field;
+  if (field == "provider") return question.provider();
+  return field == "broker" ? field : "";
+}
+
+uint32_t PatienceMs(absl::Duration patience) {
+  return static_cast<uint32_t>(std::clamp<int64_t>(absl::ToInt64Milliseconds(patience), 1,
+                                                   std::numeric_limits<uint32_t>::max()));
+}
 
 MunicipalClient::MunicipalClient(LocalGovernmentCode municipality,
                                  std::shared_ptr<MunicipalConnection> connection, Random* random)

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "client/call.h"
 #include "client/juki_client.h"
 #include "common/base/ids.h"
@@ -16,6 +17,14 @@
 #include "nakadachi/v1/intermediate.pb.h"
 
 namespace nakadachi::client {
+
+// Of the error of a question: whether it is recorded nevertheless and goes on by itself, because
+// another one is not reached or has no space. To be asked for again under the same request id.
+bool IsUnderWay(const absl::Status& error);
+// Whom it waits for: "broker", the provider's code, or "" (the own server); only of such an error.
+std::string WaitsFor(const v1::QueryRequest& question, const absl::Status& error);
+// As a question carries it, where 0 stands for the server's own.
+uint32_t PatienceMs(absl::Duration patience);
 
 // The calls themselves: the point where tests put a fake. Thread-safe.
 class MunicipalConnection {
@@ -25,7 +34,8 @@ class MunicipalConnection {
       const v1::IssueAcquisitionNumbersRequest& request) = 0;
   virtual absl::StatusOr<v1::RegisterReplicasResponse> RegisterReplicas(
       const v1::RegisterReplicasRequest& request) = 0;
-  virtual absl::Status SetProtection(const v1::SetProtectionRequest& request) = 0;
+  virtual absl::StatusOr<v1::SetProtectionResponse> SetProtection(
+      const v1::SetProtectionRequest& request) = 0;
   virtual absl::StatusOr<v1::QueryResponse> Query(const v1::QueryRequest& request) = 0;
   virtual absl::StatusOr<v1::QueryResponse> GetExchange(const v1::GetExchangeRequest& request) = 0;
   virtual absl::StatusOr<v1::ListReviewsResponse> ListReviews(

@@ -88,10 +88,10 @@ class GrpcMunicipal final : public MunicipalConnection {
     return Unary(stub_, "/nakadachi.v1.MunicipalService/RegisterReplicas", policy_,
                  &Stub::RegisterReplicas, request);
   }
-  absl::Status SetProtection(const v1::SetProtectionRequest& request) override {
+  absl::StatusOr<v1::SetProtectionResponse> SetProtection(
+      const v1::SetProtectionRequest& request) override {
     return Unary(stub_, "/nakadachi.v1.MunicipalService/SetProtection", policy_,
-                 &Stub::SetProtection, request)
-        .status();
+                 &Stub::SetProtection, request);
   }
   absl::StatusOr<v1::QueryResponse> Query(const v1::QueryRequest& request) override {
     return Unary(stub_, "/nakadachi.v1.MunicipalService/Query", policy_, &Stub::Query, request);

@@ -79,6 +79,7 @@ absl::StatusOr<NetworkDirectory> LearnDirectory(InspectionConnection& broker,
       const v1::Directory& change = verified->statement.directory();
       if (change.has_network_founded())
         learnt.network_name = change.network_founded().network_name();
+      learnt.statements.push_back(recorded);
     }
   }
 }

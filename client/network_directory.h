@@ -1,5 +1,5 @@
-// The network's directory, as an inspector learns it from the broker: every statement with its
-// proof.
+// The network's directory, as an inspector or a portal learns it from the broker: every statement
+// with its proof.
 #ifndef NAKADACHI_CLIENT_NETWORK_DIRECTORY_H_
 #define NAKADACHI_CLIENT_NETWORK_DIRECTORY_H_
 
@@ -12,12 +12,15 @@
 #include "common/base/ids.h"
 #include "common/crypto/crypto.h"
 #include "common/directory/directory.h"
+#include "nakadachi/v1/statement.pb.h"
 
 namespace nakadachi::client {
 
 struct NetworkDirectory {
   std::unique_ptr<Directory> directory;
   std::string network_name;
+  // All Directory statements with their proofs, from the first on.
+  std::vector<v1::Recorded> statements;
 
   // C2SP verifier keys of an author, oldest first; revoked and expired ones too.
   std::vector<std::string> VerifierKeys(const Author& author) const;

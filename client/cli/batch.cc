@@ -41,9 +41,15 @@ class Batch {
       output_failed_ = true;
       return Fail(written);
     }
-    ++account_->answered;
-    ++account_->results[ResultOf(answer)];
-    if (progress_) progress_(account_->kept + account_->answered);
+    const std::string result = ResultOf(answer);
+    if (result != "under-way" && result != "error") ++account_->answered;
+    ++account_->results[result];
+    if (client::IsUnderWay(answer.status())) {
+      const std::string who = client::WaitsFor(question, answer.status());
+      if (!who.empty()) ++account_->not_reached[who];
+    }
+    ++written_;
+    if (progress_) progress_(account_->kept + written_);
   }
 
   // The first failure of input or output.
@@ -68,7 +74,8 @@ class Batch {
   BatchOutput& output_;
   const std::function<void(uint64_t)>& progress_;
   BatchAccount* const account_;
-  bool output_failed_ = false;  // known to the thread that takes answers
+  uint64_t written_ = 0;        // known to the thread that takes answers
+  bool output_failed_ = false;  // likewise
 
   mutable absl::Mutex mutex_;
   std::unordered_map<std::string, uint64_t> rows_ ABSL_GUARDED_BY(mutex_);  // under way, by id

@@ -16,11 +16,13 @@ namespace nakadachi::cli {
 struct BatchAccount {
   uint64_t questions = 0;
   uint64_t kept = 0;                        // answered by an earlier run
-  uint64_t answered = 0;                    // by this run
+  uint64_t answered = 0;                    // by this run; not "under-way", not "error"
   std::map<std::string, uint64_t> results;  // of both
+  // Questions that wait for somebody who is not reached, by code; "broker".
+  std::map<std::string, uint64_t> not_reached;
 };
 
-// `progress` is told how many are answered in all. An error is of the input (it was changed
+// `progress` is told how many rows are written in all. An error is of the input (it was changed
 // meanwhile), of the output, or of the connection as AskAll says it; the account is right either
 // way. In memory are the questions under way, and a bit a row.
 absl::Status RunBatch(client::MunicipalConnection& connection, BatchInput& input,

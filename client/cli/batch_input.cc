@@ -31,6 +31,9 @@ class BatchReader {
     if (!person.ok()) return person.status();
     question.set_addressee_number(person->Reveal());
     if (!Cell("provider").empty()) question.set_provider(Cell("provider"));
+    if (question.provider().empty()) {
+      return InvalidField(At("provider"), "missing", "names nobody, and neither does --provider");
+    }
     const auto provider = LocalGovernmentCode::Parse(question.provider(), At("provider"));
     if (!provider.ok()) return provider.status();
     if (!Cell("procedure").empty()) question.set_procedure(Cell("procedure"));
@@ -114,6 +117,18 @@ std::string BatchInput::RequestId(uint64_t row) const {
   return BatchRequestId(input_digest_, settings_digest_, row);
 }
 
+// Once for the whole file, not row by row.
+absl::Status BatchInput::CheckSaysWhom(const CsvReader& reader) const {
+  if (!defaults_.provider().empty()) {
+    return LocalGovernmentCode::Parse(defaults_.provider(), "provider").status();
+  }
+  for (const std::string& name : reader.header()) {
+    if (name == "provider") return absl::OkStatus();
+  }
+  return InvalidField("provider", "missing",
+                      "say with --provider whom to ask, or row by row in a column provider");
+}
+
 void BatchInput::Rewind() {
   row_ = 0;
   reader_.reset();
@@ -138,7 +153,9 @@ absl::Status BatchInput::Check(BatchProblems* problems) {
 absl::StatusOr<bool> BatchInput::Read(v1::QueryRequest* question) {
   if (!reader_.has_value()) {
     ToBegin(in_);
-    NAKADACHI_ASSIGN_OR_RETURN(reader_, CsvReader::Create(in_, {"addressee_number"}));
+    NAKADACHI_ASSIGN_OR_RETURN(CsvReader reader, CsvReader::Create(in_, {"addressee_number"}));
+    NAKADACHI_RETURN_IF_ERROR(CheckSaysWhom(reader));
+    reader_ = std::move(reader);
   }
   const absl::StatusOr<bool> more = reader_->Next(&cells_);
   if (!more.ok() && !MayReadOn(more.status())) reader_.reset();

@@ -66,6 +66,7 @@ class BatchInput {
  private:
   BatchInput(std::istream& in, const BatchSettings& settings);
   absl::Status Check(BatchProblems* problems);
+  absl::Status CheckSaysWhom(const CsvReader& reader) const;
   absl::StatusOr<bool> Read(v1::QueryRequest* question);
 
   std::istream& in_;

@@ -18,6 +18,7 @@
 #include "absl/strings/strip.h"
 #include "client/cli/answer.h"
 #include "client/cli/output.h"
+#include "client/municipal_client.h"
 #include "common/base/csv.h"
 #include "common/base/status.h"
 #include "common/crypto/crypto.h"
@@ -327,7 +328,8 @@ class BatchOutputImpl final : public BatchOutput {
 }  // namespace
 
 std::string ResultOf(const absl::StatusOr<v1::QueryResponse>& answer) {
-  return answer.ok() ? std::string(ResultWord(*answer)) : "error";
+  if (answer.ok()) return std::string(ResultWord(*answer));
+  return client::IsUnderWay(answer.status()) ? "under-way" : "error";
 }
 
 absl::StatusOr<std::unique_ptr<BatchOutput>> BatchOutput::Open(const std::string& path,

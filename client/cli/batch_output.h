@@ -43,7 +43,8 @@ class BatchOutput {
   virtual absl::Status Finish() = 0;
 };
 
-// The result of an answer: ResultWord, or "error".
+// The result of an answer: ResultWord; "under-way" where the question waits for somebody who is
+// not reached; or "error".
 std::string ResultOf(const absl::StatusOr<v1::QueryResponse>& answer);
 
 }  // namespace nakadachi::cli

@@ -39,6 +39,7 @@ void AddRetentionCommands(Command& app, Context& context);
 void AddEvidenceCommands(Command& app, Context& context);
 void AddOwnRecordsCommand(Command& group, Context& context);  // of "evidence"
 // Below "ledger".
+void AddCheckpointCommand(Command& group, Context& context);
 void AddForkCommands(Command& group, Context& context);
 void AddStatusCommand(Command& app, Context& context);
 

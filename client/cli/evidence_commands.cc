@@ -6,18 +6,22 @@
 #include "absl/time/clock.h"
 #include "client/cli/command_line.h"
 #include "client/cli/evidence_search.h"
-#include "client/cli/period.h"
 #include "client/cli/statement_text.h"
 #include "client/evidence_export.h"
+#include "common/base/period.h"
 #include "common/base/status.h"
 #include "common/crypto/private_file.h"
 #include "common/evidence/bundle.h"
+#include "common/evidence/disk.h"
 #include "common/evidence/log_reader.h"
 #include "common/evidence/manifest.h"
 #include "common/ledger/checkpoint.h"
 
 namespace nakadachi::cli {
 namespace {
+
+// The Directory statements of a country's members take some megabytes.
+constexpr size_t kMaxBundleFileBytes = 256 << 20;
 
 // The broker's keys to depend on: those given, else the profile's.
 absl::StatusOr<std::vector<Ed25519PublicKey>> BrokerKeys(const Context& context,
@@ -72,6 +76,15 @@ struct ExportOptions {
   }
 };
 
+// Also where one end is given and the other is the certificate's.
+absl::Status CheckPeriod(const client::ExportRequest& request, const ExportOptions& options) {
+  if (request.until_ms == 0 || request.from_ms < request.until_ms) return absl::OkStatus();
+  if (options.to.empty()) {
+    return InvalidField("from", "period", "lies behind the end of the certificate's period");
+  }
+  return InvalidField("to", "period", "the period ends before it begins");
+}
+
 absl::StatusOr<client::ExportRequest> MakeRequest(const Context& context,
                                                   const ExportOptions& options) {
   NAKADACHI_ASSIGN_OR_RETURN(const Profile profile, context.LoadProfile());
@@ -94,6 +107,7 @@ absl::StatusOr<client::ExportRequest> MakeRequest(const Context& context,
   if (!options.to.empty()) {
     NAKADACHI_ASSIGN_OR_RETURN(request.until_ms, ParseUntil(options.to, "to"));
   }
+  NAKADACHI_RETURN_IF_ERROR(CheckPeriod(request, options));
   // Without the broker's log nobody would know whose keys are whose.
   if (!options.institutions.empty()) request.logs.push_back(Author::Broker());
   for (const std::string& institution : options.institutions) {
@@ -303,9 +317,10 @@ int VerifyBundle(Context& context, const VerifyBundleOptions& options) {
   Console& console = *context.console;
   const auto keys = BrokerKeys(context, options.vkeys);
   if (!keys.ok()) return console.InputError(keys.status());
-  const auto bytes = ReadPublicFile(options.file);
-  if (!bytes.ok()) return console.InputError(bytes.status());
-  const auto bundle = evidence::VerifyBundle(*bytes, keys->front());
+  std::string bytes;
+  const absl::Status read = evidence::ReadFile(options.file, kMaxBundleFileBytes, &bytes);
+  if (!read.ok()) return console.InputError(read);
+  const auto bundle = evidence::VerifyBundle(bytes, keys->front());
   if (!bundle.ok()) return console.CallError(bundle.status());
   const v1::Statement& statement = bundle->record.statement;
   Json json = {{"verified", true},

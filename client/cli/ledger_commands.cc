@@ -271,6 +271,7 @@ void AddLedgerCommands(Command& app, Context& context) {
   AddCommand(group.Subcommand("show", "Entries in readable form"), context, &Show);
   AddCommand(group.Subcommand("verify", "Recompute the whole ledger and check its signature"),
              context, &Verify);
+  AddCheckpointCommand(group, context);
   AddForkCommands(group, context);
 }
 

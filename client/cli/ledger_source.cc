@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/ledger/commitment.h"
@@ -215,7 +216,7 @@ absl::StatusOr<std::unique_ptr<StoredLedger>> StoredLedger::Open(const std::stri
 absl::StatusOr<TrustedKeys> ParseTrustedKeys(const std::vector<std::string>& vkeys) {
   TrustedKeys trusted;
   for (size_t i = 0; i < vkeys.size(); ++i) {
-    const auto named = ledger::ParseVerifierKey(vkeys[i]);
+    const auto named = ledger::ParseVerifierKey(absl::StripAsciiWhitespace(vkeys[i]));
     if (!named.ok()) return UnderField("vkey", named.status());
     const auto author = ledger::AuthorOfOrigin(named->name);
     if (!author.ok()) return UnderField("vkey", author.status());

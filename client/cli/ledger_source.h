@@ -57,7 +57,8 @@ struct TrustedKeys {
   Author author = Author::Broker();
   std::vector<Ed25519PublicKey> keys;
 };
-// C2SP verifier keys. INVALID_ARGUMENT, rules of ledger::ParseVerifierKey, or "author" where they
+// C2SP verifier keys; whitespace around them, as the line ends of a file leave it, is passed over.
+// INVALID_ARGUMENT, rules of ledger::ParseVerifierKey, or "author" where they
 // are not all of one ledger.
 absl::StatusOr<TrustedKeys> ParseTrustedKeys(const std::vector<std::string>& vkeys);
 

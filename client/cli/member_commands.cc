@@ -1,7 +1,11 @@
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/command_line.h"
+#include "common/base/csv.h"
+#include "common/base/period.h"
 #include "common/base/status.h"
 #include "common/crypto/crypto.h"
 #include "common/crypto/key_file.h"
@@ -41,9 +45,28 @@ struct KeyOptions {
   }
 };
 
+// The member's file of private keys would do as well, but is nothing to hand over: refused, so that
+// nobody makes a habit of it. Found by the names of its fields, whatever else the file is.
+absl::StatusOr<PublicMemberKeys> ReadHandedOver(const std::string& path) {
+  NAKADACHI_ASSIGN_OR_RETURN(std::string text, ReadPublicFile(path));
+  const bool holds_private = absl::StrContains(text, "\"signing_seed\"") ||
+                             absl::StrContains(text, "\"sealing_private_key\"");
+  Wipe(&text);
+  if (!holds_private) return LoadPublicMemberKeys(path);
+  return InvalidField(
+      path, "private-key",
+      absl::StrCat("holds private keys, which stay where they were made; give ", path, ".pub"));
+}
+
+// Recorded for good; gRPC would not even deliver it.
+absl::Status CheckUtf8(absl::string_view field, const std::string& text) {
+  if (IsUtf8(text)) return absl::OkStatus();
+  return InvalidField(field, "utf-8", "must be UTF-8");
+}
+
 // Public keys, named after the member: a file handed over by mistake is noticed here.
 absl::StatusOr<v1::PublicKeys> ReadKeys(const KeyOptions& options, const Author& member) {
-  NAKADACHI_ASSIGN_OR_RETURN(const PublicMemberKeys keys, LoadPublicMemberKeys(options.file));
+  NAKADACHI_ASSIGN_OR_RETURN(const PublicMemberKeys keys, ReadHandedOver(options.file));
   if (keys.name != ledger::Origin(member)) {
     return InvalidField(options.file, "name", "the keys are another member's");
   }
@@ -107,6 +130,9 @@ struct AddOptions {
 int Add(Context& context, const AddOptions& options) {
   const auto code = LocalGovernmentCode::Parse(options.code);
   if (!code.ok()) return context.console->InputError(code.status());
+  if (auto status = CheckUtf8("name", options.name); !status.ok()) {
+    return context.console->InputError(status);
+  }
   auto keys = ReadKeys(options.keys, Author::Of(*code));
   if (!keys.ok()) return context.console->InputError(keys.status());
   const auto broker = Connect(context);
@@ -211,7 +237,7 @@ struct KeyRevokeOptions {
   std::string reason;
   void Declare(Command& command) {
     command.Add("code", code, "Local-government code, or broker").Required();
-    Option file_option = command.Add("--keys", file, "The public key file, or");
+    Option file_option = command.Add("--keys", file, "The public key file (….keys.pub), or");
     command.Add("--vkey", vkey, "the key as `member list --json` shows it").Excludes(file_option);
     command.Add("--from", from, "From when on it is not to be trusted (default: now)");
     command.Add("--reason", reason, "Why; recorded for good").Required();
@@ -228,11 +254,12 @@ absl::StatusOr<Ed25519PublicKey> KeyToRevoke(const KeyRevokeOptions& options,
   std::string name;
   Ed25519PublicKey key;
   if (!options.vkey.empty()) {
-    NAKADACHI_ASSIGN_OR_RETURN(const auto named, ledger::ParseVerifierKey(options.vkey));
+    NAKADACHI_ASSIGN_OR_RETURN(const auto named,
+                               ledger::ParseVerifierKey(absl::StripAsciiWhitespace(options.vkey)));
     name = named.name;
     key = named.key;
   } else {
-    NAKADACHI_ASSIGN_OR_RETURN(const auto keys, LoadPublicMemberKeys(options.file));
+    NAKADACHI_ASSIGN_OR_RETURN(const auto keys, ReadHandedOver(options.file));
     name = keys.name;
     key = keys.signing;
   }
@@ -243,6 +270,9 @@ absl::StatusOr<Ed25519PublicKey> KeyToRevoke(const KeyRevokeOptions& options,
 int KeyRevoke(Context& context, const KeyRevokeOptions& options) {
   const auto author = Author::Parse(options.code, "code");
   if (!author.ok()) return context.console->InputError(author.status());
+  if (auto status = CheckUtf8("reason", options.reason); !status.ok()) {
+    return context.console->InputError(status);
+  }
   const auto key = KeyToRevoke(options, *author);
   if (!key.ok()) return context.console->InputError(key.status());
   const auto from = TimeOr(options.from, "from", 0);

@@ -217,22 +217,6 @@ std::string TimeText(int64_t time_ms) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%S%Ez", absl::FromUnixMillis(time_ms), Japan());
 }
 
-absl::StatusOr<absl::Time> ParseTime(absl::string_view text, absl::string_view field) {
-  absl::Time time;
-  for (const char* format :
-       {"%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%E*S%Ez"}) {
-    if (absl::ParseTime(format, text, Japan(), &time, nullptr)) return time;
-  }
-  return InvalidField(field, "time",
-                      "neither YYYY-MM-DD nor YYYY-MM-DDThh:mm[:ss] with or without an offset");
-}
-
-absl::StatusOr<absl::CivilDay> ParseDay(absl::string_view text, absl::string_view field) {
-  absl::CivilDay day;
-  if (text.size() == 10 && absl::ParseCivilTime(text, &day)) return day;
-  return InvalidField(field, "date", "not a day of the calendar written YYYY-MM-DD");
-}
-
 std::vector<std::string> SplitList(absl::string_view text) {
   return absl::StrSplit(text, ',', absl::SkipWhitespace());
 }

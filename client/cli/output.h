@@ -11,7 +11,6 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 
 namespace nakadachi::cli {
@@ -107,11 +106,6 @@ class Progress {
 
 // Unix ms as Japan time: "2024-04-01T09:00:05+09:00"; empty for 0.
 std::string TimeText(int64_t time_ms);
-// A day (its beginning), or a time to the minute or second, in Japan; or RFC 3339 with an offset.
-// INVALID_ARGUMENT, rule "time".
-absl::StatusOr<absl::Time> ParseTime(absl::string_view text, absl::string_view field);
-// YYYY-MM-DD. INVALID_ARGUMENT, rule "date".
-absl::StatusOr<absl::CivilDay> ParseDay(absl::string_view text, absl::string_view field);
 // "a,b" -> {"a", "b"}; empty parts are left out.
 std::vector<std::string> SplitList(absl::string_view text);
 

@@ -1,19 +1,19 @@
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/time/clock.h"
 #include "client/cli/command_line.h"
+#include "client/cli/own_record_bundles.h"
 #include "client/cli/secret_input.h"
 #include "client/cli/statement_text.h"
 #include "client/inspection_client.h"
+#include "client/network_directory.h"
 #include "common/base/random.h"
 #include "common/base/status.h"
 #include "common/crypto/private_file.h"
-#include "common/directory/directory.h"
-#include "common/ledger/verifier.h"
 
 namespace nakadachi::cli {
 namespace {
@@ -22,15 +22,25 @@ constexpr size_t kIdBytes = 16;
 
 struct OwnRecordsOptions {
   std::string code_file;
+  std::string bundles;
   void Declare(Command& command) {
     command.Add("--code-file", code_file,
                 "File of the person's record-management code, 32 hex digits, mode 0600; "
                 "without it the individual number is read from standard input and juki net "
                 "finds the code");
+    command.Add("--bundles", bundles,
+                "A new or empty folder for the records as evidence bundles, which the person "
+                "keeps: <permit number>.bundle, mode 0600");
     command.Footer(
         "Examples:\n"
         "  nakadachi --profile portal.json evidence own-records < number.txt\n"
         "  nakadachi --profile portal.json evidence own-records --code-file code.txt --json\n"
+        "  nakadachi --profile portal.json evidence own-records --bundles records < number.txt\n"
+        "  nakadachi evidence verify-bundle records/5b2f….bundle --vkey "
+        "nakadachi/broker/statements+…\n"
+        "Permits are shown: what the network let an institution ask about the person. Queries "
+        "that it refused are not, for no permit was given and nothing was handed out; nor is "
+        "what is under the non-disclosure flag.\n"
         "The individual number and the code are never printed. Each access is recorded in the "
         "broker's ledger, without the person.");
   }
@@ -75,28 +85,36 @@ std::string OutcomeText(v1::Outcome outcome) {
   return absl::AsciiStrToLower(v1::Outcome_Name(outcome));
 }
 
-// With the proof that the broker recorded it, where the profile names the broker's key.
-Json RecordJson(const v1::OwnRecord& record, ledger::Verifier* verifier) {
+// What the proofs of records are checked with: the broker's founding key and the directory.
+struct Anchor {
+  Ed25519PublicKey founding_key;
+  std::vector<v1::Recorded> directory;
+};
+
+// Asked for behind the records, so that it knows the keys that prove them.
+absl::StatusOr<Anchor> FetchAnchor(const client::Endpoint& broker,
+                                   const std::vector<Ed25519PublicKey>& keys,
+                                   const client::RetryPolicy& policy) {
+  const auto connection = client::ConnectInspection(broker, policy);
+  NAKADACHI_ASSIGN_OR_RETURN(client::NetworkDirectory network,
+                             client::LearnDirectory(*connection, keys));
+  return Anchor{keys.front(), std::move(network.statements)};
+}
+
+Json RecordJson(const v1::OwnRecord& record) {
   v1::Statement statement;
   const bool readable = statement.ParseFromString(record.permit().statement());
   const v1::Permit& permit = statement.permit();
-  Json json = {{"time", TimeText(readable ? statement.time_ms() : 0)},
-               {"requester", permit.requester()},
-               {"department", permit.department()},
-               {"provider", permit.provider()},
-               {"procedure", permit.procedure()},
-               {"items", permit.items()},
-               {"legal_basis", permit.legal_basis()},
-               {"permit_number", absl::BytesToHexString(permit.permit_number())},
-               {"outcome", OutcomeText(record.outcome())},
-               {"answered_at", TimeText(record.answered_ms())}};
-  if (verifier == nullptr) {
-    json["proof"] = "not checked";
-    return json;
-  }
-  const auto verified = verifier->Verify(record.permit(), absl::ToUnixMillis(absl::Now()));
-  json["proof"] = verified.ok() && verified->author.IsBroker() ? "verified" : "failed";
-  return json;
+  return {{"time", TimeText(readable ? statement.time_ms() : 0)},
+          {"requester", permit.requester()},
+          {"department", permit.department()},
+          {"provider", permit.provider()},
+          {"procedure", permit.procedure()},
+          {"items", permit.items()},
+          {"legal_basis", permit.legal_basis()},
+          {"permit_number", absl::BytesToHexString(permit.permit_number())},
+          {"outcome", OutcomeText(record.outcome())},
+          {"answered_at", TimeText(record.answered_ms())}};
 }
 
 void PrintTable(Console& console, const Json& records) {
@@ -115,42 +133,88 @@ void PrintTable(Console& console, const Json& records) {
   }
 }
 
+// What was made of the records.
+struct Told {
+  Json records = Json::array();
+  int failed = 0;   // proofs
+  int written = 0;  // bundles
+};
+
+// With the proof that the broker recorded each, where the profile names the broker's key; and with
+// its bundle, where a folder for them is given. Errors of writing these.
+absl::StatusOr<Told> Tell(Console& console, const std::vector<v1::OwnRecord>& records,
+                          const std::optional<Anchor>& anchor, const std::string& folder) {
+  Told told;
+  for (const v1::OwnRecord& record : records) {
+    Json json = RecordJson(record);
+    if (!anchor.has_value()) {
+      json["proof"] = "not checked";
+      told.records.push_back(std::move(json));
+      continue;
+    }
+    const auto bundle = MakeOwnRecordBundle(record, anchor->directory, anchor->founding_key);
+    json["proof"] = bundle.ok() ? "verified" : "failed";
+    if (!bundle.ok()) {
+      ++told.failed;
+      console.Complain(absl::StrCat("permit ", std::string(json["permit_number"]), ": ",
+                                    ErrorText(bundle.status())));
+    } else if (!folder.empty()) {
+      const std::string path = absl::StrCat(folder, "/", bundle->FileName());
+      NAKADACHI_RETURN_IF_ERROR(WritePrivateFile(path, Secret(bundle->bytes), Overwrite::kNever));
+      json["bundle"] = path;
+      ++told.written;
+    }
+    told.records.push_back(std::move(json));
+  }
+  return told;
+}
+
+void Print(Console& console, const Told& told, const std::string& folder) {
+  if (console.json()) {
+    Json json = {{"records", told.records}};
+    if (!folder.empty()) json["bundles"] = folder;
+    console.Print(json);
+    return;
+  }
+  PrintTable(console, told.records);
+  if (told.written == 0) return;
+  console.out() << "As evidence that stands alone: " << told.written << " bundle(s) in " << folder
+                << "\nTo check one: nakadachi evidence verify-bundle FILE --vkey KEY\n";
+}
+
 int OwnRecords(Context& context, const OwnRecordsOptions& options) {
   Console& console = *context.console;
   const auto profile = context.LoadProfile();
   if (!profile.ok()) return console.InputError(profile.status());
   const auto endpoint = profile->BrokerNetwork();
   if (!endpoint.ok()) return console.InputError(endpoint.status());
-  std::unique_ptr<Directory> trusted;
-  std::unique_ptr<ledger::Verifier> verifier;
-  if (!profile->config().broker_vkey().empty()) {
-    const auto keys = profile->BrokerKeys();
-    if (!keys.ok()) return console.InputError(keys.status());
-    trusted = std::make_unique<Directory>(keys->front());
-    verifier = ledger::Verifier::Create(trusted.get());
-  }
+  absl::StatusOr<std::vector<Ed25519PublicKey>> keys = std::vector<Ed25519PublicKey>();
+  const bool is_checked = !options.bundles.empty() || !profile->config().broker_vkey().empty();
+  if (is_checked) keys = profile->BrokerKeys();
+  if (!keys.ok()) return console.InputError(keys.status());
 
   const auto code = options.code_file.empty() ? FindCode(*profile) : ReadCode(options.code_file);
   if (!code.ok()) {
     const bool input = absl::IsInvalidArgument(code.status()) || !options.code_file.empty();
     return input ? console.InputError(code.status()) : console.CallError(code.status());
   }
+  if (!options.bundles.empty()) {
+    const absl::Status made = MakeBundleFolder(options.bundles);
+    if (!made.ok()) return console.InputError(made);
+  }
   const auto broker = client::ConnectOwnRecords(*endpoint, profile->policy());
   const auto records = ListAll(*broker, *code);
   if (!records.ok()) return console.CallError(records.status());
-
-  Json list = Json::array();
-  bool proven = true;
-  for (const v1::OwnRecord& record : *records) {
-    list.push_back(RecordJson(record, verifier.get()));
-    proven &= list.back()["proof"] != "failed";
+  std::optional<Anchor> anchor;
+  if (is_checked && !records->empty()) {
+    auto fetched = FetchAnchor(*endpoint, *keys, profile->policy());
+    if (!fetched.ok()) return console.CallError(fetched.status());
+    anchor = *std::move(fetched);
   }
-  if (console.json()) {
-    console.Print({{"records", list}});
-  } else {
-    PrintTable(console, list);
-  }
-  return proven ? kOk : kFailed;
+  const auto told = Tell(console, *records, anchor, options.bundles);
+  if (!told.ok()) return console.InputError(told.status());
+  Print(console, *told, options.bundles);
+  return told->failed == 0 ? kOk : kFailed;
 }
 
 }  // namespace

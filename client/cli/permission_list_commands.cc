@@ -7,6 +7,7 @@
 #include "client/cli/command_line.h"
 #include "client/cli/list_replay.h"
 #include "client/cli/recorded_lists.h"
+#include "common/base/period.h"
 #include "common/base/status.h"
 #include "common/crypto/crypto.h"
 #include "common/crypto/private_file.h"

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "client/cli/command_line.h"
 #include "client/cli/person_csv.h"
 #include "client/cli/secret_input.h"
@@ -114,13 +115,20 @@ absl::Status AcquireCodes(client::MunicipalClient& municipal, client::JukiConnec
   return flush();
 }
 
+// The intermediate server holds a code under this very addressee number. Juki net's error of the
+// same rule is about the individual number: the person has a code here under another number.
+bool IsHeld(const absl::Status& status) {
+  const FieldRule cause = GetFieldRule(status);
+  return cause.rule == "already-acquired" && cause.field == "addressee_number";
+}
+
 RegisterAccount Count(const std::vector<PersonRow>& rows,
                       const std::vector<absl::Status>& results) {
   RegisterAccount account;
   for (size_t i = 0; i < rows.size(); ++i) {
     if (results[i].ok()) {
       ++account.acquired;
-    } else if (GetFieldRule(results[i]).rule == "already-acquired") {
+    } else if (IsHeld(results[i])) {
       ++account.already;
     } else {
       account.problems.emplace_back(rows[i].line, results[i]);
@@ -204,9 +212,22 @@ struct ProtectOptions {
     command.Footer(
         "Examples:\n"
         "  nakadachi person protect 1000001             staff look before anything is sent\n"
-        "  nakadachi person protect 1000001 --off");
+        "  nakadachi person protect 1000001 --off\n"
+        "  nakadachi person protect 1000001 --withhold immunization\n"
+        "A question that names a withheld item is answered \"withheld\" at once, without staff.");
   }
 };
+
+// What becomes of questions from now on; permit_judge.cc decides so.
+std::string ProtectionText(const ProtectOptions& options) {
+  if (options.withheld.empty()) {
+    return options.off ? "Answered automatically." : "Staff look first.";
+  }
+  return absl::StrCat("Questions for ", absl::StrJoin(options.withheld, ", "),
+                      " are answered \"withheld\" at once, without staff.\n",
+                      options.off ? "All others are answered automatically."
+                                  : "Before any other is answered, staff look.");
+}
 
 int Protect(Context& context, const ProtectOptions& options) {
   Console& console = *context.console;
@@ -221,12 +242,18 @@ int Protect(Context& context, const ProtectOptions& options) {
   request.set_addressee_number(person->Reveal());
   request.set_automatic_reply_disabled(!options.off);
   for (const std::string& item : options.withheld) request.add_withheld_items(item);
-  const absl::Status status = (*municipal)->connection().SetProtection(request);
-  if (!status.ok()) return console.CallError(status);
+  const auto response = (*municipal)->connection().SetProtection(request);
+  if (!response.ok()) return console.CallError(response.status());
   if (console.json()) {
-    console.Print({{"automatic_reply_disabled", !options.off}, {"withheld", options.withheld}});
+    console.Print({{"automatic_reply_disabled", !options.off},
+                   {"withheld", options.withheld},
+                   {"code_held", response->code_held()}});
   } else {
-    console.out() << (options.off ? "Answered automatically." : "Staff look first.") << "\n";
+    console.out() << ProtectionText(options) << "\n";
+    // It may be the first that is heard of the person, or a typing error.
+    if (!response->code_held()) {
+      console.out() << "No code is held for this number yet: is it the right one?\n";
+    }
   }
   return kOk;
 }

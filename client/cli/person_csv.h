@@ -16,11 +16,13 @@ namespace nakadachi::cli {
 struct PersonRow {
   int line = 0;
   client::MunicipalClient::Person person;
-  std::string resident_code;  // unchecked: the rule is juki net's own; empty: juki net assigns one
+  // Eleven digits, of which the last is unchecked: its rule is juki net's own. Empty: juki net
+  // assigns one.
+  std::string resident_code;
 };
 
 // All rows, or INVALID_ARGUMENT with line and column; every problem's text goes to `problems`.
-// Beside the identifiers' rules: "duplicate", an addressee number twice.
+// Beside the identifiers' rules: "duplicate", an addressee number or an individual number twice.
 absl::StatusOr<std::vector<PersonRow>> ReadPersons(std::istream& in,
                                                    std::vector<absl::Status>* problems);
 

@@ -3,7 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/cli/command_line.h"
-#include "client/cli/period.h"
+#include "common/base/period.h"
 #include "common/base/status.h"
 #include "common/rpc/peer.h"
 #include "tools/pki/pki.h"

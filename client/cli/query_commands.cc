@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -86,6 +87,18 @@ int TellAnswer(Console& console, const v1::QueryResponse& response,
   return ExitCodeOf(ResultWord(response));
 }
 
+int TellUnderWay(Console& console, const v1::QueryRequest& request, const absl::Status& why) {
+  const std::string id = HexEncode(request.request_id());
+  console.Complain(ErrorText(why));
+  if (console.json()) {
+    console.Print({{"request_id", id}, {"result", "under-way"}, {"error", ErrorJson(why)}});
+  } else {
+    console.Complain(absl::StrCat("see it later with: nakadachi query --show ", id,
+                                  "; or ask the same again with --request-id ", id));
+  }
+  return kPartly;
+}
+
 int AskOne(Context& context, const QueryOptions& options, client::MunicipalClient& municipal) {
   Console& console = *context.console;
   const auto person = AddresseeNumber::Parse(options.addressee_number);
@@ -106,8 +119,12 @@ int AskOne(Context& context, const QueryOptions& options, client::MunicipalClien
   request.set_department(options.department);
   request.set_staff_pseudonym(options.staff);
   request.set_non_disclosure(options.non_disclosure);
+  // No call is held for longer: who has more patience asks again, which is the same exchange.
+  request.set_patience_ms(
+      client::PatienceMs(std::min(absl::Seconds(context.wait_s), absl::Seconds(20))));
   const auto answer = municipal.connection().Query(request);
   if (answer.ok()) return TellAnswer(console, *answer, Items(options));
+  if (client::IsUnderWay(answer.status())) return TellUnderWay(console, request, answer.status());
   const int code = console.CallError(answer.status());
   // The question may have been recorded: this is how to learn what became of it.
   if (code == kNotReached) {
@@ -168,17 +185,47 @@ BatchSettings SettingsOf(const QueryOptions& options, const LocalGovernmentCode&
   return settings;
 }
 
+uint64_t CountOf(const BatchAccount& account, const std::string& result) {
+  const auto found = account.results.find(result);
+  return found == account.results.end() ? 0 : found->second;
+}
+
 // Answered with a refusal is answered; a batch is done in part where a question has no final
 // answer.
+uint64_t OpenQuestions(const BatchAccount& account) {
+  return account.questions - account.kept - account.answered + CountOf(account, "awaiting-review");
+}
+
 int BatchCode(const BatchAccount& account, const absl::Status& status) {
-  uint64_t open = account.questions - account.kept - account.answered;
-  for (const auto& [result, count] : account.results) {
-    if (!IsFinalResult(result)) open += count;
-  }
-  if (status.ok()) return open == 0 ? kOk : kPartly;
-  if (account.kept + account.answered > 0) return kPartly;
+  if (status.ok()) return OpenQuestions(account) == 0 ? kOk : kPartly;
+  if (!account.results.empty()) return kPartly;
   const bool lost = absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
   return lost ? kNotReached : kFailed;
+}
+
+std::string Questions(uint64_t count) {
+  return absl::StrCat(count, count == 1 ? " question" : " questions");
+}
+
+// What is left, and what can be done about it.
+void TellNext(Console& console, const BatchAccount& account, const absl::Status& status, int code) {
+  for (const auto& [who, count] : account.not_reached) {
+    console.out() << (who == "broker" ? "The broker" : who)
+                  << " was not reached: " << Questions(count) << (count == 1 ? " waits" : " wait")
+                  << " for it, recorded, and will go on without being asked again.\n";
+  }
+  const uint64_t errors = CountOf(account, "error");
+  // A changed input is another batch.
+  if (code != kPartly || GetFieldRule(status).rule == "changed") return;
+  if (OpenQuestions(account) > errors) {
+    console.out() << "Run the same command again to go on.\n";
+  }
+  if (errors > 0) {
+    console.out()
+        << Questions(errors) << " with an error: asking again helps only once what the "
+        << "columns reason and detail say is put right.\nA row that is itself wrong needs "
+        << "another input file and another --out.\n";
+  }
 }
 
 int TellBatch(Console& console, const BatchAccount& account, const absl::Status& status,
@@ -186,11 +233,9 @@ int TellBatch(Console& console, const BatchAccount& account, const absl::Status&
   if (!status.ok()) console.Complain(ErrorText(status));
   const int code = BatchCode(account, status);
   if (console.json()) {
-    Json json = {{"questions", account.questions},
-                 {"kept", account.kept},
-                 {"answered", account.answered},
-                 {"results", account.results},
-                 {"out", out}};
+    Json json = {{"questions", account.questions},     {"kept", account.kept},
+                 {"answered", account.answered},       {"results", account.results},
+                 {"not_reached", account.not_reached}, {"out", out}};
     if (!status.ok()) json["error"] = ErrorJson(status);
     console.Print(json);
     return code;
@@ -202,10 +247,7 @@ int TellBatch(Console& console, const BatchAccount& account, const absl::Status&
   for (const auto& [result, count] : account.results) {
     console.out() << "  " << result << "  " << count << "\n";
   }
-  // A changed input is another batch.
-  if (code == kPartly && GetFieldRule(status).rule != "changed") {
-    console.out() << "Run the same command again to go on.\n";
-  }
+  TellNext(console, account, status, code);
   return code;
 }
 
@@ -226,10 +268,10 @@ int Batch(Context& context, const QueryOptions& options, client::MunicipalClient
   {
     uint64_t kept = 0;
     for (const auto& [result, count] : (*output)->kept()) kept += count;
-    Progress progress(console.err(), "questions answered", Progress::Of((*input)->size(), kept));
+    Progress progress(console.err(), "questions done", Progress::Of((*input)->size(), kept));
     client::BulkOptions bulk;
     bulk.in_flight = options.in_flight;
-    bulk.patience = absl::Seconds(context.wait_s);
+    bulk.patience = bulk.question_patience = absl::Seconds(context.wait_s);
     status = RunBatch(
         municipal.connection(), **input, **output, bulk, [&](uint64_t done) { progress.At(done); },
         &account);

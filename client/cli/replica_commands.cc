@@ -1,6 +1,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/command_line.h"
 #include "client/cli/replica_csv.h"
@@ -74,7 +75,7 @@ int TellProblems(Console& console, const std::vector<absl::Status>& problems) {
 struct LoadAccount {
   uint64_t sets = 0;
   uint64_t stored = 0;
-  std::vector<std::pair<int, absl::Status>> refused;  // by line
+  std::vector<ReplicaCsvReader::Located> refused;
 };
 
 absl::Status SendFile(Context& context, client::MunicipalClient& municipal, const std::string& path,
@@ -83,7 +84,7 @@ absl::Status SendFile(Context& context, client::MunicipalClient& municipal, cons
   NAKADACHI_ASSIGN_OR_RETURN(const auto reader, OpenFile(path, file));
   Progress progress(context.console->err(), "sets loaded", Progress::Of(sets));
   std::vector<v1::ReplicaEntry> chunk;
-  std::vector<int> lines;
+  std::vector<ReplicaCsvReader::Lines> lines;
   ReplicaCsvReader::Set set;
   bool more = true;
   while (more) {
@@ -91,7 +92,7 @@ absl::Status SendFile(Context& context, client::MunicipalClient& municipal, cons
     NAKADACHI_ASSIGN_OR_RETURN(more, reader->Next(&set, &fatal));
     if (more) {
       chunk.push_back(std::move(set.entry));
-      lines.push_back(set.line);
+      lines.push_back(std::move(set.lines));
     }
     if (chunk.empty() || (more && chunk.size() < kChunk)) continue;
     NAKADACHI_ASSIGN_OR_RETURN(
@@ -99,7 +100,7 @@ absl::Status SendFile(Context& context, client::MunicipalClient& municipal, cons
         municipal.RegisterReplicas(chunk, [&](size_t done) { progress.At(account->sets + done); }));
     for (size_t i = 0; i < results.size(); ++i) {
       account->stored += results[i].ok() ? 1 : 0;
-      if (!results[i].ok()) account->refused.emplace_back(lines[i], results[i]);
+      if (!results[i].ok()) account->refused.push_back(reader->Locate(lines[i], results[i]));
     }
     account->sets += results.size();
     chunk.clear();
@@ -112,7 +113,9 @@ int Tell(Console& console, const FileAccount& file, const LoadAccount& account,
          const absl::Status& status) {
   for (size_t i = 0; i < account.refused.size() && i < kProblemsTold; ++i) {
     const auto& [line, refusal] = account.refused[i];
-    console.Complain(absl::StrCat("line ", line, ": ", ErrorText(refusal)));
+    const bool located = absl::StartsWith(GetFieldRule(refusal).field, "line ");
+    console.Complain(located ? ErrorText(refusal)
+                             : absl::StrCat("line ", line, ": ", ErrorText(refusal)));
   }
   if (account.refused.size() > kProblemsTold) {
     console.Complain(absl::StrCat("and ", account.refused.size() - kProblemsTold, " more"));

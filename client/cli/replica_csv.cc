@@ -6,8 +6,10 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "client/cli/output.h"
 #include "common/base/ids.h"
+#include "common/base/period.h"
 #include "common/base/status.h"
 #include "common/crypto/crypto.h"
 
@@ -109,6 +111,25 @@ absl::Status CheckMunicipality(const std::string& text) {
   return text.empty() ? absl::OkStatus() : LocalGovernmentCode::Parse(text).status();
 }
 
+// The same error, of another field.
+absl::Status OfField(const absl::Status& status, absl::string_view field) {
+  const FieldRule cause = GetFieldRule(status);
+  absl::string_view message = status.message();
+  message.remove_prefix(std::min(message.size(), cause.field.size() + 2));
+  message.remove_suffix(std::min(message.size(), cause.rule.size() + 3));
+  return FieldError(status.code(), field, cause.rule, message);
+}
+
+// Takes "<name>[<index>]." off the front; false where it does not stand there.
+bool ConsumeElement(absl::string_view name, absl::string_view* field, size_t* index) {
+  absl::string_view rest = *field;
+  if (!absl::ConsumePrefix(&rest, name) || !absl::ConsumePrefix(&rest, "[")) return false;
+  const size_t end = rest.find("].");
+  if (end == absl::string_view::npos || !absl::SimpleAtoi(rest.substr(0, end), index)) return false;
+  *field = rest.substr(end + 2);
+  return true;
+}
+
 }  // namespace
 
 const std::vector<std::string>& ReplicaColumns() {
@@ -124,12 +145,25 @@ absl::StatusOr<std::unique_ptr<ReplicaCsvReader>> ReplicaCsvReader::Create(std::
 }
 
 absl::Status ReplicaCsvReader::AtCell(absl::string_view column, const absl::Status& status) const {
-  if (status.ok()) return status;
-  const FieldRule cause = GetFieldRule(status);
-  absl::string_view message = status.message();
-  message.remove_prefix(std::min(message.size(), cause.field.size() + 2));
-  message.remove_suffix(std::min(message.size(), cause.rule.size() + 3));
-  return InvalidField(reader_.Where(row_, column), cause.rule, message);
+  return status.ok() ? status : OfField(status, reader_.Where(row_, column));
+}
+
+ReplicaCsvReader::Located ReplicaCsvReader::Locate(const Lines& lines,
+                                                   const absl::Status& status) const {
+  const std::string whole = GetFieldRule(status).field;
+  absl::string_view field = whole;
+  CsvRow row;
+  row.line = lines.first;
+  size_t index = 0;
+  if (!ConsumeElement("entries", &field, &index)) return {row.line, status};
+  if (ConsumeElement("records", &field, &index) && index < lines.records.size()) {
+    row.line = lines.records[index];
+    absl::ConsumePrefix(&field, "vaccination.");
+  }
+  if (field == "source_time_ms") field = "source_time";
+  const std::vector<std::string>& header = reader_.header();
+  const bool is_column = std::find(header.begin(), header.end(), field) != header.end();
+  return {row.line, is_column ? OfField(status, reader_.Where(row, field)) : status};
 }
 
 absl::Status ReplicaCsvReader::Advance(bool* fatal) {
@@ -170,7 +204,8 @@ bool ReplicaCsvReader::IsOf(const Set& set) const {
 }
 
 absl::Status ReplicaCsvReader::Begin(Set* set) {
-  set->line = row_.line;
+  set->lines.first = row_.line;
+  set->lines.records.clear();
   set->entry.Clear();
   record_ids_.clear();
   // Set before any check: the rows that follow are compared with these.
@@ -242,6 +277,7 @@ absl::Status ReplicaCsvReader::AddRecord(Set* set) {
   NAKADACHI_RETURN_IF_ERROR(AtCell("ticket_number", CheckTicket(Cell("ticket_number"))));
   NAKADACHI_RETURN_IF_ERROR(AtCell("municipality", CheckMunicipality(Cell("municipality"))));
 
+  set->lines.records.push_back(row_.line);
   v1::ReplicaRecord& record = *set->entry.mutable_set()->add_records();
   record.set_item(set->entry.set().item());
   record.set_record_id(id);

@@ -31,13 +31,25 @@ class ReplicaCsvReader {
   // `in` outlives the reader.
   static absl::StatusOr<std::unique_ptr<ReplicaCsvReader>> Create(std::istream& in);
 
+  // Where a set stands in the file.
+  struct Lines {
+    int first = 0;
+    std::vector<int> records;
+  };
   struct Set {
-    int line = 0;  // of its first row
+    Lines lines;
     v1::ReplicaEntry entry;
   };
   // False at the end. After an error about a cell the next set can be read; `*fatal` says that
   // none can.
   absl::StatusOr<bool> Next(Set* set, bool* fatal);
+  // What the server says of an entry that stood there ("entries[7].records[1].vaccination.date"),
+  // as it would have been said of the cell; the status itself where it is about none.
+  struct Located {
+    int line = 0;
+    absl::Status status;
+  };
+  Located Locate(const Lines& lines, const absl::Status& status) const;
   // Rows read so far.
   uint64_t rows() const { return rows_; }
 

@@ -110,6 +110,15 @@ absl::StatusOr<Report> IntermediateReport(const Profile& profile) {
                              "\n  directory ", status.directory_sequence(),
                              "; permission list version ", status.list_version(), "; ",
                              status.rejected_calls(), " calls rejected\n", table.ToString());
+  json["unreached"] = Json::array();
+  for (const auto& one : status.unreached()) {
+    json["unreached"].push_back({{"municipality", one.municipality()},
+                                 {"institution", one.institution()},
+                                 {"since", TimeText(one.since_ms())}});
+    absl::StrAppend(&report.text, "  exchanges of ", one.municipality(), " wait for ",
+                    one.institution() == "broker" ? "the broker" : one.institution(),
+                    ": no answer since ", TimeText(one.since_ms()), "\n");
+  }
   json["alarms"] = Json::array();
   for (const auto& alarm : status.alarms()) {
     const absl::Status error = rpc::FromBytes(alarm.error());

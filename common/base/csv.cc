@@ -59,7 +59,7 @@ absl::StatusOr<CsvReader> CsvReader::Create(std::istream& in,
   }
   CsvRow header;
   NAKADACHI_ASSIGN_OR_RETURN(const bool found, reader.ReadRow(&header));
-  if (!found) return InvalidField("line 1", "header", "the file has no header row");
+  if (!found) return reader.CellError(header, "header", "the file has no header row");
   for (const std::string& column : required) {
     const auto count = std::count(header.cells.begin(), header.cells.end(), column);
     if (count == 1) continue;
@@ -74,11 +74,7 @@ absl::StatusOr<CsvReader> CsvReader::Create(std::istream& in,
 absl::StatusOr<bool> CsvReader::Next(CsvRow* row) {
   NAKADACHI_ASSIGN_OR_RETURN(const bool found, ReadRow(row));
   if (!found) return false;
-  if (row->cells.size() != header_.size()) {
-    return InvalidField(
-        absl::StrCat("line ", row->line), "columns",
-        absl::StrCat("has ", row->cells.size(), " cells, the header has ", header_.size()));
-  }
+  if (row->cells.size() != header_.size()) return WrongCount(*row);
   return true;
 }
 
@@ -126,16 +122,33 @@ void CsvReader::EndLine(int c) {
   ++line_;
 }
 
-absl::Status CsvReader::CellError(const CsvRow& row, absl::string_view rule,
-                                  absl::string_view message) const {
-  const size_t column = row.cells.size();
+absl::Status CsvReader::ColumnError(const CsvRow& row, size_t column, absl::string_view rule,
+                                    absl::string_view message) const {
   std::string where = absl::StrCat("line ", row.line, ", column ", column + 1);
   if (column < header_.size()) absl::StrAppend(&where, " (", header_[column], ")");
   return InvalidField(where, rule, message);
 }
 
+absl::Status CsvReader::CellError(const CsvRow& row, absl::string_view rule,
+                                  absl::string_view message) const {
+  return ColumnError(row, row.cells.size(), rule, message);
+}
+
+absl::Status CsvReader::WrongCount(const CsvRow& row) const {
+  const size_t has = row.cells.size();
+  if (has > header_.size()) {
+    return ColumnError(row, header_.size(), "columns",
+                       absl::StrCat("has ", has, " cells, the header has ", header_.size()));
+  }
+  return ColumnError(
+      row, has, "columns",
+      absl::StrCat("is missing: the ", cut_ ? "file" : "row", " ends after ", has,
+                   has == 1 ? " cell" : " cells", ", the header has ", header_.size()));
+}
+
 absl::StatusOr<bool> CsvReader::ReadRow(CsvRow* row) {
   SkipBlankLines();
+  cut_ = false;
   row->line = line_;
   row->cells.clear();
   if (Peek() == kEnd) {
@@ -171,7 +184,10 @@ absl::StatusOr<bool> CsvReader::ReadCell(const CsvRow& row, std::string* cell, s
       EndLine(c);
       return false;
     }
-    if (c == kEnd) return false;
+    if (c == kEnd) {
+      cut_ = true;
+      return false;
+    }
     if (quoted) return CellError(row, "quote", "must end at its closing quote");
     if (c == '"') return CellError(row, "quote", "a quote stands inside an unquoted cell");
     cell->push_back(static_cast<char>(c));

@@ -18,8 +18,9 @@ struct CsvRow {
 };
 
 // Reads a CSV with a header row, a row at a time: memory does not grow with the file.
-// Rules: "utf-8", "quote", "columns" (a row with another number of cells than the header),
-// "header" (a required column is missing or doubled), "truncated" (ends inside a quoted cell),
+// Rules: "utf-8", "quote", "columns" (a row with another number of cells than the header: named is
+// the first column that it lacks or has beyond it), "header" (there is none, or a required column
+// is missing or doubled), "truncated" (ends inside a quoted cell),
 // "too-long" (a row over 1 MiB), and DATA_LOSS "read". A row's line is where it begins.
 // Lines without a character between rows are passed over.
 class CsvReader {
@@ -46,8 +47,12 @@ class CsvReader {
   absl::StatusOr<bool> ReadRow(CsvRow* row);
   absl::StatusOr<bool> ReadCell(const CsvRow& row, std::string* cell, size_t* room);
   absl::Status ReadQuoted(const CsvRow& row, std::string* cell, size_t* room);
+  // About the cell that stands at, or would be the next of, `column` (from 0) of the row.
+  absl::Status ColumnError(const CsvRow& row, size_t column, absl::string_view rule,
+                           absl::string_view message) const;
   absl::Status CellError(const CsvRow& row, absl::string_view rule,
                          absl::string_view message) const;
+  absl::Status WrongCount(const CsvRow& row) const;
   size_t ColumnIndex(absl::string_view column) const;  // the header's size where there is none
   void SkipBlankLines();
   void EndLine(int c);
@@ -59,6 +64,7 @@ class CsvReader {
   std::string block_;  // bytes read ahead, used up to position_
   size_t position_ = 0;
   int line_ = 1;
+  bool cut_ = false;  // the last row ended with the file, not with its line
   std::vector<std::string> header_;
 };
 

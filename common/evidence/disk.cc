@@ -11,6 +11,7 @@
 #include <cstring>
 #include <set>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/posix_file.h"
 #include "common/base/status.h"
@@ -150,6 +151,8 @@ absl::Status ReadInto(const std::string& path, size_t max, std::string* content,
 }
 
 }  // namespace
+
+bool IsTemporary(absl::string_view name) { return absl::EndsWith(name, kTemporary); }
 
 std::unique_ptr<Disk> Disk::Open() { return std::make_unique<MachineDisk>(); }
 

@@ -33,6 +33,8 @@ class Disk {
 
 // Appends nothing: replaces `content` by that of the file, of at most `max` bytes. Thread-safe.
 absl::Status ReadFile(const std::string& path, size_t max, std::string* content);
+// Whether a file of that name is one that a writer died over.
+bool IsTemporary(absl::string_view name);
 // Names of the files in a folder, sorted; none where there is no such folder.
 absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& path);
 

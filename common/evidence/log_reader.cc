@@ -44,14 +44,6 @@ absl::Status NoBody(BodyState state) {
 }
 
 // "<decimal>-<8 hex digits>"; temporary files are none.
-bool IsKeptName(absl::string_view name) {
-  const size_t dash = name.find('-');
-  return dash != absl::string_view::npos && dash > 0 && name.size() == dash + 9 &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return absl::ascii_isxdigit(static_cast<unsigned char>(c)) || c == '-';
-         });
-}
-
 }  // namespace
 
 absl::Status HashTile::Parse(std::string bytes, uint64_t width) {
@@ -96,8 +88,11 @@ absl::StatusOr<LogReader> LogReader::Open(const std::string& folder) {
   if (!read.ok() && !absl::IsNotFound(read)) return reader.FileError(kKeysName, read);
   for (const absl::string_view line : absl::StrSplit(keys, '\n', absl::SkipEmpty())) {
     absl::StatusOr<ledger::NamedKey> key = ledger::ParseVerifierKey(line);
-    if (!key.ok()) return reader.FileError(kKeysName, AsDataLoss(key.status()));
-    reader.keys_.push_back(*std::move(key));
+    if (key.ok()) {
+      reader.keys_.push_back(*std::move(key));
+    } else {
+      reader.keys_status_ = reader.FileError(kKeysName, AsDataLoss(key.status()));
+    }
   }
   return reader;
 }
@@ -107,7 +102,7 @@ absl::StatusOr<std::vector<std::string>> LogReader::KeptNames() const {
   if (!listed.ok()) return FileError(kKeptFolder, listed.status());
   std::vector<std::string> names;
   for (const std::string& name : *listed) {
-    if (IsKeptName(name)) names.push_back(absl::StrCat(kKeptFolder, "/", name));
+    if (!IsTemporary(name)) names.push_back(absl::StrCat(kKeptFolder, "/", name));
   }
   return names;
 }

@@ -49,8 +49,8 @@ class HashTile {
 // (UNAVAILABLE), and of DATA_LOSS "length", "entry-length", "body-state", "body-length".
 class LogReader {
  public:
-  // Reads `checkpoint` and `vkey`. Also "checkpoint-format", "vkey-format", "origin" (which names
-  // no author), all DATA_LOSS. Without a checkpoint nothing can be read.
+  // Reads `checkpoint` and `vkey`. Also "checkpoint-format" and "origin" (which names no author),
+  // both DATA_LOSS. Without a checkpoint nothing can be read.
   static absl::StatusOr<LogReader> Open(const std::string& folder);
 
   const std::string& folder() const { return folder_; }
@@ -59,8 +59,11 @@ class LogReader {
   const FoundCheckpoint& checkpoint() const { return checkpoint_; }
   // As the export says; none where it does not. They prove nothing.
   const std::vector<ledger::NamedKey>& keys() const { return keys_; }
+  // DATA_LOSS, rule "vkey-format", where some of them cannot be read.
+  const absl::Status& keys_status() const { return keys_status_; }
 
-  // The names of checkpoints/…; one of them. The second may be DATA_LOSS "checkpoint-format".
+  // The names of checkpoints/…, whoever put them there; one of them. The second may be DATA_LOSS
+  // "checkpoint-format".
   absl::StatusOr<std::vector<std::string>> KeptNames() const;
   absl::StatusOr<FoundCheckpoint> ReadKept(const std::string& name) const;
 
@@ -90,6 +93,7 @@ class LogReader {
   Author author_ = Author::Broker();
   FoundCheckpoint checkpoint_;
   std::vector<ledger::NamedKey> keys_;
+  absl::Status keys_status_;
 };
 
 // Proves many entries of one log: what they have in common is read and hashed once. Its memory

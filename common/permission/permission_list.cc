@@ -84,6 +84,7 @@ class Parser {
       Row row;
       if (ReadRow(csv, &row)) rows.push_back(std::move(row));
     }
+    if (rows.empty() && problems_.empty()) AddNoRow(csv);
     FindDuplicates(rows);
     return rows;
   }
@@ -97,6 +98,11 @@ class Parser {
   void Add(const CsvRow& csv, absl::string_view column, absl::string_view rule,
            absl::string_view message) {
     problems_.push_back({csv.line, InvalidField(reader_.Where(csv, column), rule, message)});
+  }
+
+  // `end`: where a row would stand.
+  void AddNoRow(const CsvRow& end) {
+    Add(end, reader_.header().front(), "empty", "no row follows the header");
   }
 
   bool ReadRow(const CsvRow& csv, Row* row) {
@@ -211,9 +217,6 @@ absl::StatusOr<PermissionList> PermissionList::Parse(absl::string_view csv,
   std::vector<Row> rows;
   if (reader.ok()) {
     rows = Parser(*reader, found).ReadRows();
-    if (rows.empty() && found.empty()) {
-      found.push_back({1, InvalidField("line 1", "empty", "no row follows the header")});
-    }
   } else {
     found.push_back({1, reader.status()});
   }

@@ -32,10 +32,10 @@ namespace nakadachi::rpc {
 // The handler gets one request of a stream at a time. Back-pressure: nothing is read while
 // `max_in_flight` requests have been read and their answers not yet written (a message brings up to
 // kMaxBatchSize). Ends with OK after the client's half-close once all are answered; with
-// INVALID_ARGUMENT "requests" on a message of none ("required") or too many ("too-many"); with
-// UNAVAILABLE, once what was read is answered, where its OpenStreams are stopped; at once on
-// cancellation, deadline or the end of a shutdown's grace, whether or not answers are still to
-// come.
+// INVALID_ARGUMENT "requests" on a message of none ("required") or too many ("too-many") and on
+// bytes that are no message ("message"); with UNAVAILABLE, once what was read is answered, where
+// its OpenStreams are stopped; at once on cancellation, deadline or the end of a shutdown's grace,
+// whether or not answers are still to come.
 template <typename Requests, typename Responses>
 class StreamServer final : public grpc::ServerBidiReactor<Requests, Responses>,
                            public OpenStreams::Stream {
@@ -55,7 +55,7 @@ class StreamServer final : public grpc::ServerBidiReactor<Requests, Responses>,
   }
 
   void OnReadDone(bool ok) override {
-    const absl::Status refusal = ok ? Check() : absl::OkStatus();
+    const absl::Status refusal = ok ? Check() : CheckEnd();
     if (ok && refusal.ok() && Begin()) Handle();
     {
       absl::MutexLock lock(&mutex_);
@@ -111,6 +111,19 @@ class StreamServer final : public grpc::ServerBidiReactor<Requests, Responses>,
     if (size <= kMaxBatchSize) return absl::OkStatus();
     return InvalidField("requests", "too-many",
                         absl::StrCat("a message carries ", kMaxBatchSize, " at most"));
+  }
+
+  // To gRPC bytes that are no message look like the half-close; but only they touch the message,
+  // since a parser empties it first.
+  void MarkUnread() {
+    requests_.Clear();
+    requests_.add_requests()->set_tag(kUnread);
+  }
+  absl::Status CheckEnd() const {
+    if (requests_.requests_size() == 1 && requests_.requests(0).tag() == kUnread) {
+      return absl::OkStatus();
+    }
+    return InvalidField("requests", "message", "these bytes are no message");
   }
 
   // False where the stream has ended meanwhile: nobody would get the answer.
@@ -176,7 +189,10 @@ class StreamServer final : public grpc::ServerBidiReactor<Requests, Responses>,
     grpc::WriteOptions options;
     if (more) options.set_buffer_hint();
     if (write) this->StartWrite(&responses_, options);
-    if (read) this->StartRead(&requests_);
+    if (read) {
+      MarkUnread();
+      this->StartRead(&requests_);
+    }
     if (finish) this->Finish(end);
   }
 
@@ -188,6 +204,8 @@ class StreamServer final : public grpc::ServerBidiReactor<Requests, Responses>,
       answers_.pop_front();
     }
   }
+
+  static constexpr uint64_t kUnread = ~uint64_t{0};
 
   OpenStreams* const open_;
   const Handler handler_;

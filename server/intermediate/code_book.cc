@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "server/intermediate/layout.h"
+#include "server/intermediate/replica.h"
 
 namespace nakadachi::intermediate {
 namespace {
@@ -155,7 +156,8 @@ absl::Status Changes::Receive(const CodeBook::Arrival& arrival) {
   if (pending.expires_ms <= institution_->NowMs()) return UnknownNumber();
   if (holder.has_value()) {
     return FieldError(absl::StatusCode::kAlreadyExists, "linkage_code", "code-held",
-                      "another addressee number already has this code");
+                      "the person's code is held under another addressee number: use that one, "
+                      "or correct this individual number");
   }
   const std::string key = PersonKey(pending.addressee);
   NAKADACHI_ASSIGN_OR_RETURN(stored::v1::PersonCode person, Person(key, pending.addressee));
@@ -258,6 +260,11 @@ absl::StatusOr<std::optional<stored::v1::PersonCode>> CodeBook::PersonOf(const L
 
 absl::Status CodeBook::SetProtection(const AddresseeNumber& person, bool automatic_reply_disabled,
                                      const std::vector<std::string>& withheld_items) {
+  const ListedItems items(*institution_->platform().directory, institution_->NowMs());
+  for (size_t i = 0; i < withheld_items.size(); ++i) {
+    NAKADACHI_RETURN_IF_ERROR(
+        items.Check(withheld_items[i], absl::StrCat("withheld_items[", i, "]")));
+  }
   absl::MutexLock lock(&mutex_);
   Changes changes(institution_);
   NAKADACHI_RETURN_IF_ERROR(changes.ReadCounts());

@@ -38,6 +38,9 @@ class CodeBook {
   // nullopt: no person here has this code.
   absl::StatusOr<std::optional<stored::v1::PersonCode>> PersonOf(const LinkageCode& code);
 
+  // Also of a person who is not known yet: protection comes before the code, so that nothing is
+  // answered between the two. INVALID_ARGUMENT, rule "unknown-item", where no permission list in
+  // force or announced names an item.
   absl::Status SetProtection(const AddresseeNumber& person, bool automatic_reply_disabled,
                              const std::vector<std::string>& withheld_items);
 

@@ -1,7 +1,9 @@
 #include "server/intermediate/in_flight.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "common/base/check.h"
 #include "common/base/status.h"
 #include "server/intermediate/exchange_rules.h"
@@ -9,14 +11,23 @@
 namespace nakadachi::intermediate {
 namespace {
 
-v1::QueryRequest WithoutTag(v1::QueryRequest request) {
+constexpr absl::Duration kPatience = absl::Seconds(10);
+
+v1::QueryRequest QuestionAlone(v1::QueryRequest request) {
   request.clear_tag();
+  request.clear_patience_ms();
   return request;
+}
+
+Exchange::Waiter WaiterOf(const v1::QueryRequest& request, Answer<v1::QueryResponse> done) {
+  const absl::Duration patience =
+      request.patience_ms() == 0 ? kPatience : absl::Milliseconds(request.patience_ms());
+  return {request.tag(), absl::Now(), patience, std::move(done)};
 }
 
 }  // namespace
 
-Exchange::Exchange(const v1::QueryRequest& question) : request(WithoutTag(question)) {
+Exchange::Exchange(const v1::QueryRequest& question) : request(QuestionAlone(question)) {
   *stored.mutable_request() = request;
 }
 
@@ -26,7 +37,7 @@ absl::StatusOr<InFlight::Ref> InFlight::JoinOrClaim(const v1::QueryRequest& requ
   const auto found = exchanges_.find(request.request_id());
   if (found != exchanges_.end()) {
     if (!SameQuestion(found->second->request, request)) return RequestIdReused();
-    found->second->waiters_.push_back({request.tag(), std::move(*done)});
+    found->second->waiters_.push_back(WaiterOf(request, std::move(*done)));
     return nullptr;
   }
   const auto with_provider = of_provider_.find(request.provider());
@@ -37,7 +48,7 @@ absl::StatusOr<InFlight::Ref> InFlight::JoinOrClaim(const v1::QueryRequest& requ
                       "too many exchanges are open at once");
   }
   auto exchange = std::make_shared<Exchange>(request);
-  exchange->waiters_.push_back({request.tag(), std::move(*done)});
+  exchange->waiters_.push_back(WaiterOf(request, std::move(*done)));
   Add(exchange);
   return exchange;
 }
@@ -60,10 +71,14 @@ std::vector<Exchange::Waiter> InFlight::LetGo(const Exchange& exchange) {
   const auto found = exchanges_.find(exchange.request.request_id());
   NAKADACHI_CHECK(found != exchanges_.end() && found->second.get() == &exchange);
   std::vector<Exchange::Waiter> waiters = std::move(found->second->waiters_);
-  exchanges_.erase(found);
+  Remove(exchange);
+  return waiters;
+}
+
+void InFlight::Remove(const Exchange& exchange) {
   const auto with_provider = of_provider_.find(exchange.request.provider());
   if (--with_provider->second == 0) of_provider_.erase(with_provider);
-  return waiters;
+  exchanges_.erase(exchange.request.request_id());
 }
 
 std::vector<Exchange::Waiter> InFlight::LetAllGo() {
@@ -81,6 +96,28 @@ std::vector<Exchange::Waiter> InFlight::LetAllGo() {
 std::vector<Exchange::Waiter> InFlight::TakeWaiters(Exchange& exchange) {
   absl::MutexLock lock(&mutex_);
   return std::exchange(exchange.waiters_, {});
+}
+
+std::vector<Exchange::Waiter> InFlight::TakeImpatient(Exchange& exchange, absl::Time since,
+                                                      absl::Time now, absl::Time* next_end) {
+  std::vector<Exchange::Waiter> impatient, patient;
+  *next_end = absl::InfiniteFuture();
+  absl::MutexLock lock(&mutex_);
+  for (Exchange::Waiter& waiter : exchange.waiters_) {
+    const absl::Time end = std::min(since, waiter.asked) + waiter.patience;
+    if (end > now) *next_end = std::min(*next_end, end);
+    (end > now ? patient : impatient).push_back(std::move(waiter));
+  }
+  exchange.waiters_ = std::move(patient);
+  return impatient;
+}
+
+bool InFlight::LetGoIfIdle(const Exchange& exchange) {
+  absl::MutexLock lock(&mutex_);
+  if (!exchange.waiters_.empty()) return false;
+  if (of_provider_.at(exchange.request.provider()) <= Few()) return false;
+  Remove(exchange);
+  return true;
 }
 
 void InFlight::Pause(const Ref& exchange, absl::Duration pause, Timer& timer, Timer::Task next) {
@@ -105,6 +142,14 @@ InFlight::Ref InFlight::TakePaused(const std::string& request_id, Timer& timer) 
 bool InFlight::HasRoomToResume() const {
   absl::MutexLock lock(&mutex_);
   return exchanges_.size() < (limit_ + 1) / 2;
+}
+
+bool InFlight::HasRoomToResume(const std::string& provider, bool reached) const {
+  absl::MutexLock lock(&mutex_);
+  const auto with_provider = of_provider_.find(provider);
+  if (with_provider == of_provider_.end()) return exchanges_.size() < limit_;
+  if (exchanges_.size() >= (limit_ + 1) / 2) return false;
+  return reached || with_provider->second < Few();
 }
 
 absl::Status RequestIdReused() {

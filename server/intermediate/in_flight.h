@@ -25,16 +25,19 @@ namespace nakadachi::intermediate {
 struct Exchange {
   struct Waiter {
     uint64_t tag;
+    absl::Time asked;
+    absl::Duration patience;
     Answer<v1::QueryResponse> done;
   };
 
   explicit Exchange(const v1::QueryRequest& question);
 
-  const v1::QueryRequest request;     // without tag
+  const v1::QueryRequest request;     // without what is the caller's own: tag, patience
   stored::v1::StoredExchange stored;  // what is durable, or loses nothing if it is not
   int64_t lapses_ms = 0;
   v1::Recorded query;                           // while the broker is asked
   HeldPermit permit;                            // once permitted
+  bool permit_kept = false;                     // in the store
   int failures = 0;                             // in a row
   std::optional<Answer<v1::Recorded>> receipt;  // a delivery waits for it
 
@@ -63,6 +66,13 @@ class InFlight {
   std::vector<Exchange::Waiter> LetAllGo();
   // Those who wait by now, for an answer that comes before the end of the claim.
   std::vector<Exchange::Waiter> TakeWaiters(Exchange& exchange);
+  // Of them those whose patience is over at `now`, with somebody who has given no answer since
+  // `since` or since they asked. `next_end` becomes when that of the first of the others is.
+  std::vector<Exchange::Waiter> TakeImpatient(Exchange& exchange, absl::Time since, absl::Time now,
+                                              absl::Time* next_end);
+  // Ends the claim where nobody waits and the provider has more exchanges than a few that try: they
+  // must not take the room of others. False where it is kept.
+  bool LetGoIfIdle(const Exchange& exchange);
 
   // Goes on with `next` after a pause, unless TakePaused comes before.
   void Pause(const Ref& exchange, absl::Duration pause, Timer& timer, Timer::Task next);
@@ -71,9 +81,13 @@ class InFlight {
 
   // Half the room is left to new questions.
   bool HasRoomToResume() const;
+  // Likewise; of a provider that is not reached a few exchanges try at a time.
+  bool HasRoomToResume(const std::string& provider, bool reached) const;
 
  private:
   void Add(const Ref& exchange) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Remove(const Exchange& exchange) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  size_t Few() const { return (limit_ + 63) / 64; }
 
   const size_t limit_;
   mutable absl::Mutex mutex_;

@@ -87,9 +87,11 @@ class MunicipalServiceImpl final : public v1::MunicipalService::CallbackService 
 
   grpc::ServerUnaryReactor* SetProtection(grpc::CallbackServerContext* context,
                                           const v1::SetProtectionRequest* request,
-                                          v1::SetProtectionResponse*) override {
+                                          v1::SetProtectionResponse* response) override {
     return Blocking(context, {Role::kOffice, Role::kStaff},
-                    [this, request](const PeerPtr& peer) { return Protect(*peer, *request); });
+                    [this, request, response](const PeerPtr& peer) {
+                      return Protect(*peer, *request, response);
+                    });
   }
 
   grpc::ServerUnaryReactor* Query(grpc::CallbackServerContext* context,
@@ -184,7 +186,8 @@ class MunicipalServiceImpl final : public v1::MunicipalService::CallbackService 
                      v1::IssueAcquisitionNumbersResponse* response);
   absl::Status Register(const rpc::Peer& peer, const v1::RegisterReplicasRequest& request,
                         v1::RegisterReplicasResponse* response);
-  absl::Status Protect(const rpc::Peer& peer, const v1::SetProtectionRequest& request);
+  absl::Status Protect(const rpc::Peer& peer, const v1::SetProtectionRequest& request,
+                       v1::SetProtectionResponse* response);
   void Ask(const rpc::Peer& peer, v1::QueryRequest request, Answer<v1::QueryResponse> done);
   absl::Status MayAsk(const Hosted& hosted, const v1::QueryRequest& request) const;
   absl::Status Decide(const rpc::Peer& peer, const v1::DecideReviewRequest& request,
@@ -267,7 +270,8 @@ absl::Status MunicipalServiceImpl::Register(const rpc::Peer& peer,
 }
 
 absl::Status MunicipalServiceImpl::Protect(const rpc::Peer& peer,
-                                           const v1::SetProtectionRequest& request) {
+                                           const v1::SetProtectionRequest& request,
+                                           v1::SetProtectionResponse* response) {
   NAKADACHI_ASSIGN_OR_RETURN(Hosted* const hosted, Find(peer, request.municipality()));
   NAKADACHI_ASSIGN_OR_RETURN(const AddresseeNumber person,
                              AddresseeNumber::Parse(request.addressee_number()));
@@ -277,9 +281,12 @@ absl::Status MunicipalServiceImpl::Protect(const rpc::Peer& peer,
     NAKADACHI_RETURN_IF_ERROR(
         CheckItem(request.withheld_items(i), absl::StrCat("withheld_items[", i, "]")));
   }
-  return hosted->codes->SetProtection(
+  NAKADACHI_RETURN_IF_ERROR(hosted->codes->SetProtection(
       person, request.automatic_reply_disabled(),
-      {request.withheld_items().begin(), request.withheld_items().end()});
+      {request.withheld_items().begin(), request.withheld_items().end()}));
+  const absl::Status code = hosted->codes->CodeOf(person).status();
+  response->set_code_held(code.ok());
+  return absl::IsNotFound(code) ? absl::OkStatus() : code;
 }
 
 void MunicipalServiceImpl::Ask(const rpc::Peer& peer, v1::QueryRequest request,
@@ -369,6 +376,12 @@ absl::Status MunicipalServiceImpl::Status(const rpc::Peer& peer,
     out.set_outbox(hosted.outbox->size());
     out.set_open_reviews(open_reviews);
     out.set_open_exchanges(hosted.requester->open_exchanges());
+    for (const auto& [institution_code, since_ms] : hosted.requester->unreached()) {
+      v1::GetIntermediateStatusResponse::Unreached& unreached = *response->add_unreached();
+      unreached.set_municipality(code.ToString());
+      unreached.set_institution(institution_code);
+      unreached.set_since_ms(since_ms);
+    }
     out.set_vkey(ledger::VerifierKey(ledger::Origin(Author::Of(code)),
                                      institution.keys().signing.public_key()));
   }

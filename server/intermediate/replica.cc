@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/civil_time.h"
 #include "common/base/status.h"
+#include "common/permission/permission_list.h"
 #include "server/intermediate/layout.h"
 
 namespace nakadachi::intermediate {
@@ -73,6 +74,18 @@ bool IsRegisterDate(absl::string_view text) {
   // A leap year, where the year is unknown: 29 February may have been.
   const absl::CivilDay date(year == 0 ? 2000 : year, Number(month), Number(day));
   return date.month() == Number(month);
+}
+
+// The earliest day that a register's date may mean; none where its year is unknown.
+std::optional<absl::CivilDay> EarliestDay(absl::string_view date) {
+  if (!IsRegisterDate(date)) return std::nullopt;
+  const int year = Number(date.substr(0, 4));
+  const absl::string_view month = date.substr(4, 2);
+  const absl::string_view day = date.substr(6, 2);
+  if (year == 0) return std::nullopt;
+  if (!AllDigits(month) || Number(month) == 0) return absl::CivilDay(year, 1, 1);
+  if (!AllDigits(day)) return absl::CivilDay(year, Number(month), 10 * (day[1] - '1') + 1);
+  return absl::CivilDay(year, Number(month), std::max(Number(day), 1));
 }
 
 // Digits with at most one point between them.
@@ -188,13 +201,46 @@ absl::Status CheckReplicaSet(const v1::ReplicaSet& set) {
   return absl::OkStatus();
 }
 
+absl::Status CheckNotLater(const v1::ReplicaSet& set, absl::CivilDay last) {
+  for (int i = 0; i < set.records_size(); ++i) {
+    const std::optional<absl::CivilDay> day =
+        EarliestDay(set.records(i).vaccination().date().yyyymmdd());
+    if (!day.has_value() || *day <= last) continue;
+    return InvalidField(absl::StrCat("records[", i, "].vaccination.date"), "future",
+                        "lies in the future by the server's clock");
+  }
+  return absl::OkStatus();
+}
+
+ListedItems::ListedItems(const Directory& directory, int64_t now_ms) {
+  const std::shared_ptr<const PublishedList> in_force = directory.ListInForce(now_ms);
+  for (const std::shared_ptr<const PublishedList>& list : directory.Lists()) {
+    if (in_force == nullptr || list->version >= in_force->version) lists_.push_back(list);
+  }
+}
+
+absl::Status ListedItems::Check(absl::string_view item, absl::string_view field) const {
+  const bool listed =
+      lists_.empty() || std::any_of(lists_.begin(), lists_.end(),
+                                    [item](const auto& list) { return list->list->HasItem(item); });
+  if (listed) return absl::OkStatus();
+  return InvalidField(
+      field, "unknown-item",
+      absl::StrCat("the permission list (version ", lists_.back()->version, ") has no such item"));
+}
+
 std::vector<absl::Status> Replica::Register(const std::vector<Entry>& entries) {
   std::vector<absl::Status> results(entries.size());
+  const int64_t now_ms = institution_->NowMs();
+  const ListedItems items(*institution_->platform().directory, now_ms);
+  const absl::CivilDay last_day = permission::JapanDay(now_ms) + 1;
   std::vector<Offer> offers;
   offers.reserve(entries.size());
   for (size_t i = 0; i < entries.size(); ++i) {
     const v1::ReplicaSet& set = *entries[i].set;
     results[i] = CheckReplicaSet(set);
+    if (results[i].ok()) results[i] = items.Check(set.item(), "item");
+    if (results[i].ok()) results[i] = CheckNotLater(set, last_day);
     if (!results[i].ok()) continue;
     offers.push_back(
         {i, ReplicaKey(institution_->PersonKey(entries[i].person), set.item()), StoredSet(set)});

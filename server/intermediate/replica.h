@@ -2,6 +2,8 @@
 #ifndef NAKADACHI_SERVER_INTERMEDIATE_REPLICA_H_
 #define NAKADACHI_SERVER_INTERMEDIATE_REPLICA_H_
 
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,7 +12,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/civil_time.h"
 #include "common/base/ids.h"
+#include "common/directory/directory.h"
 #include "nakadachi/v1/vaccination.pb.h"
 #include "server/intermediate/institution.h"
 
@@ -20,9 +24,25 @@ namespace nakadachi::intermediate {
 // a letter first. INVALID_ARGUMENT, rule "slug".
 absl::Status CheckItem(absl::string_view item, absl::string_view field);
 
-// The rules of a set, pure: known item slug, record ids unique, field lengths and forms
+// The rules of a set, pure: an item's form, record ids unique, field lengths and forms
 // (vaccination.proto). INVALID_ARGUMENT with field and rule.
 absl::Status CheckReplicaSet(const v1::ReplicaSet& set);
+
+// Pure: no vaccination of the set is later than `last`; of a date in parts the earliest day that it
+// may mean counts. INVALID_ARGUMENT, rule "future".
+absl::Status CheckNotLater(const v1::ReplicaSet& set, absl::CivilDay last);
+
+// The items that may be asked for, now or once a list that is announced is in force.
+class ListedItems {
+ public:
+  ListedItems(const Directory& directory, int64_t now_ms);
+  // INVALID_ARGUMENT, rule "unknown-item", where no such list names it. Everything is in order
+  // where there is no list yet.
+  absl::Status Check(absl::string_view item, absl::string_view field) const;
+
+ private:
+  std::vector<std::shared_ptr<const PublishedList>> lists_;
+};
 
 // Thread-safe; writes are durable on return.
 class Replica {
@@ -33,8 +53,10 @@ class Replica {
     AddresseeNumber person;
     const v1::ReplicaSet* set = nullptr;  // lives until Register returns
   };
-  // One synced commit for all that are in order; a status an entry. FAILED_PRECONDITION, rule
-  // "stale-version", where what is held is newer (or as new and different).
+  // One synced commit for all that are in order; a status an entry: those of CheckReplicaSet, of
+  // ListedItems, and of CheckNotLater, the last day being tomorrow in Japan by the platform's
+  // clock. FAILED_PRECONDITION, rule "stale-version", where what is held is newer (or as new and
+  // different).
   std::vector<absl::Status> Register(const std::vector<Entry>& entries);
 
   // The sets held under the items, in their order; those not held are left out.

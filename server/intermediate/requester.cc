@@ -1,11 +1,16 @@
 #include "server/intermediate/requester.h"
 
+#include <algorithm>
 #include <atomic>
+#include <map>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
 #include "common/base/status.h"
 #include "server/intermediate/backoff.h"
 #include "server/intermediate/exchange_answer.h"
@@ -14,6 +19,7 @@
 #include "server/intermediate/gate.h"
 #include "server/intermediate/in_flight.h"
 #include "server/intermediate/timer.h"
+#include "server/intermediate/unreached.h"
 
 namespace nakadachi::intermediate {
 namespace {
@@ -21,6 +27,9 @@ namespace {
 // A query that the broker was never reached for is given up after this.
 constexpr int64_t kUnpermittedMs = int64_t{24} * 3'600 * 1'000;
 constexpr absl::Duration kResumePause = absl::Milliseconds(20);
+constexpr absl::Duration kLookForRoom = absl::Milliseconds(250);
+constexpr char kBroker[] = "broker";
+constexpr char kProvider[] = "provider";
 
 using Ref = InFlight::Ref;
 
@@ -31,6 +40,17 @@ bool IsKeyProblem(const absl::Status& status) {
 std::string Bytes(const Hash& hash) { return std::string(AsView(hash)); }
 
 absl::Status ShuttingDown() { return absl::UnavailableError("shutting down"); }
+
+absl::Status DiskFull(absl::string_view where) {
+  return FieldError(absl::StatusCode::kResourceExhausted, where, "disk-full",
+                    "no space on a disk; the query stays open and goes on");
+}
+
+absl::Status NotReached(absl::string_view where, absl::string_view who, const absl::Status& why) {
+  return FieldError(absl::StatusCode::kUnavailable, where, "not-reached",
+                    absl::StrCat(where == kBroker ? "the broker" : who, " gives no answer (",
+                                 Reason(why), "); the question is recorded and goes on by itself"));
+}
 
 absl::Status CheckDelivery(const ledger::Verified& verified,
                            const std::function<bool(const LocalGovernmentCode&)>& may_speak_for) {
@@ -67,6 +87,7 @@ class RequesterImpl final : public Requester {
                const std::function<bool(const LocalGovernmentCode&)>& may_speak_for,
                Answer<v1::Recorded> receipt) override;
   uint64_t open_exchanges() const override { return open_.load(); }
+  std::map<std::string, int64_t> unreached() const override;
   absl::Status Sweep() override;
   void Shutdown() override;
 
@@ -80,6 +101,7 @@ class RequesterImpl final : public Requester {
   void Begin(const Ref& exchange);
   absl::Status Load(Exchange& exchange, stored::v1::StoredExchange stored) const;
   void Resume(const Ref& exchange);
+  void ResumeLater(const Ref& exchange);
   void RecordQuery(const Ref& exchange, const LinkageCode& code);
   void Ask(const Ref& exchange);
   void AskBroker(const Ref& exchange);
@@ -110,9 +132,12 @@ class RequesterImpl final : public Requester {
   void EndDelivery(const Ref& exchange, absl::StatusOr<v1::Recorded> result);
 
   // Later.
-  void Pause(const Ref& exchange);
-  void Pause(const Ref& exchange, absl::string_view where, const absl::Status& why);
+  void Pause(const Ref& exchange, absl::Duration at_most = absl::InfiniteDuration());
+  void PauseUnanswered(const Ref& exchange, absl::string_view where, const absl::Status& why);
+  void KeepPermit(Exchange& exchange);
+  void SetAside(const Exchange& exchange);
   void ResumeSome();
+  std::optional<std::string> TakeResumable() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const RequesterParts parts_;
   Institution* const institution_;
@@ -122,9 +147,14 @@ class RequesterImpl final : public Requester {
   std::atomic<uint64_t> open_{0};
 
   InFlight in_flight_;
+  Unreached unreached_;
 
   absl::Mutex mutex_;
+  bool resuming_ ABSL_GUARDED_BY(mutex_) = false;
+  // Open exchanges that are in the store alone: since the start, and of whoever is not reached, by
+  // provider.
   std::vector<std::string> unresumed_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::set<std::string>> aside_ ABSL_GUARDED_BY(mutex_);
   Timer timer_;
 };
 
@@ -137,7 +167,9 @@ void RequesterImpl::Query(const v1::QueryRequest& request, Answer<v1::QueryRespo
   if (!pass) return done(ShuttingDown());
   const absl::StatusOr<Ref> exchange = in_flight_.JoinOrClaim(request, &done);
   if (!exchange.ok()) return done(exchange.status());
-  if (*exchange != nullptr) Begin(*exchange);
+  if (*exchange != nullptr) return Begin(*exchange);
+  // Who asks again does not wait for the end of a pause.
+  if (const Ref paused = in_flight_.TakePaused(request.request_id(), timer_)) Ask(paused);
 }
 
 // An exchange from the store. nullptr where it is in flight, or where there is none.
@@ -181,7 +213,7 @@ void RequesterImpl::Begin(const Ref& exchange) {
       return Fail(exchange, RequestIdReused());
     }
     const absl::Status loaded = Load(*exchange, std::move(**stored));
-    return loaded.ok() ? Resume(exchange) : Fail(exchange, loaded);
+    return loaded.ok() ? ResumeLater(exchange) : Fail(exchange, loaded);
   }
   const auto person = AddresseeNumber::Parse(exchange->request.addressee_number());
   if (!person.ok()) return Fail(exchange, person.status());
@@ -196,6 +228,7 @@ absl::Status RequesterImpl::Load(Exchange& exchange, stored::v1::StoredExchange 
   exchange.stored = std::move(stored);
   exchange.lapses_ms = lapses.value_or(0);
   exchange.permit = PermitOf(exchange.stored);
+  exchange.permit_kept = exchange.stored.has_permit();
   return absl::OkStatus();
 }
 
@@ -210,6 +243,12 @@ void RequesterImpl::Resume(const Ref& exchange) {
   if (!query.ok()) return Fail(exchange, query.status());
   exchange->query = *std::move(query);
   AskBroker(exchange);
+}
+
+// Likewise, perhaps long after it was recorded.
+void RequesterImpl::ResumeLater(const Ref& exchange) {
+  return exchange->stored.state() == v1::RECORDED && !IsOver(*exchange) ? AskBrokerFreshly(exchange)
+                                                                        : Resume(exchange);
 }
 
 void RequesterImpl::RecordQuery(const Ref& exchange, const LinkageCode& code) {
@@ -273,10 +312,12 @@ void RequesterImpl::AskBroker(const Ref& exchange) {
 
 void RequesterImpl::OnDecision(const Ref& exchange, absl::StatusOr<v1::Recorded> decision) {
   if (!decision.ok()) {
-    if (MayRetry(decision.status())) return Pause(exchange, "broker", decision.status());
+    if (MayRetry(decision.status())) return PauseUnanswered(exchange, kBroker, decision.status());
+    unreached_.Answered(kBroker);
     return Refuse(exchange, v1::REFUSED_BY_BROKER, v1::REFUSAL_REASON_UNSPECIFIED,
                   Reason(decision.status()));
   }
+  unreached_.Answered(kBroker);
   auto verified = platform_.verifier->Verify(*decision, institution_->NowMs());
   const absl::Status checked = verified.ok() ? CheckDecision(*verified, exchange->request,
                                                              exchange->stored.query_commitment())
@@ -311,7 +352,10 @@ void RequesterImpl::AskProvider(const Ref& exchange) {
                          [this, gate = gate_, exchange](const absl::Status& reached) {
                            const Gate::Pass pass(gate);
                            if (!pass) return;
-                           return reached.ok() ? PresentPermit(exchange) : Pause(exchange);
+                           if (reached.ok()) return PresentPermit(exchange);
+                           // The directory's own disk is nobody else's.
+                           if (IsDiskFull(reached)) return Pause(exchange);
+                           PauseUnanswered(exchange, kBroker, reached);
                          });
 }
 
@@ -326,10 +370,14 @@ void RequesterImpl::PresentPermit(const Ref& exchange) {
 
 void RequesterImpl::OnProvision(const Ref& exchange, absl::StatusOr<v1::ProvideResponse> response) {
   if (!response.ok()) {
-    if (MayRetry(response.status())) return Pause(exchange, "provider", response.status());
+    if (MayRetry(response.status())) {
+      return PauseUnanswered(exchange, kProvider, response.status());
+    }
+    unreached_.Answered(exchange->request.provider());
     return Refuse(exchange, v1::REFUSED_BY_PROVIDER, v1::REFUSAL_REASON_UNSPECIFIED,
                   Reason(response.status()));
   }
+  unreached_.Answered(exchange->request.provider());
   auto verified = platform_.verifier->Verify(response->provision(), institution_->NowMs());
   const absl::Status proof = verified.status();
   Judgement judgement = Judge(response->provision(), response->payload(), exchange->permit,
@@ -398,9 +446,14 @@ void RequesterImpl::OnReceipt(const Ref& exchange,
     parts_.outbox->Wake();
   }
   if (exchange->receipt.has_value()) return EndDelivery(exchange, std::move(receipt));
+  if (recorded) return Answered(exchange);
   // The provider keeps its answer ready.
-  if (!recorded) return Pause(exchange, "receipt", receipt.status());
-  Answered(exchange);
+  if (IsDiskFull(receipt.status())) {
+    for (Exchange::Waiter& waiter : in_flight_.TakeWaiters(*exchange)) {
+      waiter.done(DiskFull("receipt"));
+    }
+  }
+  Pause(exchange);
 }
 
 // ---- Ends without a Receipt
@@ -545,27 +598,43 @@ void RequesterImpl::EndDelivery(const Ref& exchange, absl::StatusOr<v1::Recorded
 // ---- Later
 
 // After an answer that did not come, or that a newer directory may let us understand.
-void RequesterImpl::Pause(const Ref& exchange) {
-  if (++exchange->failures == 1 && exchange->stored.state() == v1::PERMITTED) {
-    storage::Batch batch(institution_->database());
-    ExchangeStore::PutOpen(exchange->request.request_id(), exchange->stored.SerializeAsString(),
-                           exchange->lapses_ms, batch);
-    // A crash that loses it costs one more question to the broker, with the same answer.
-    institution_->database().CommitUnsynced(std::move(batch)).IgnoreError();
-  }
-  in_flight_.Pause(exchange, PauseAfter(exchange->failures, *platform_.random), timer_,
-                   [this, exchange] { Ask(exchange); });
+void RequesterImpl::Pause(const Ref& exchange, absl::Duration at_most) {
+  KeepPermit(*exchange);
+  const absl::Duration pause = PauseAfter(++exchange->failures, *platform_.random);
+  in_flight_.Pause(exchange, std::min(pause, at_most), timer_, [this, exchange] { Ask(exchange); });
 }
 
-// A full disk may stay full for long: nobody is left waiting for it.
-void RequesterImpl::Pause(const Ref& exchange, absl::string_view where, const absl::Status& why) {
-  if (IsDiskFull(why)) {
-    for (Exchange::Waiter& waiter : in_flight_.TakeWaiters(*exchange)) {
-      waiter.done(FieldError(absl::StatusCode::kResourceExhausted, where, "disk-full",
-                             "no space on a disk; the query stays open and goes on"));
-    }
+// A crash that loses it costs one more question to the broker, with the same answer.
+void RequesterImpl::KeepPermit(Exchange& exchange) {
+  if (exchange.stored.state() != v1::PERMITTED || exchange.permit_kept) return;
+  storage::Batch batch(institution_->database());
+  ExchangeStore::PutOpen(exchange.request.request_id(), exchange.stored.SerializeAsString(),
+                         exchange.lapses_ms, batch);
+  exchange.permit_kept = institution_->database().CommitUnsynced(std::move(batch)).ok();
+}
+
+// Whoever is away may stay away for long: nobody is left waiting beyond their patience, nor at all
+// for a disk that is full.
+void RequesterImpl::PauseUnanswered(const Ref& exchange, absl::string_view where,
+                                    const absl::Status& why) {
+  const std::string who = where == kBroker ? kBroker : exchange->request.provider();
+  const absl::Time now = absl::Now();
+  const absl::Time since = unreached_.Failed(who, now);
+  absl::Time next_end = absl::InfiniteFuture();
+  std::vector<Exchange::Waiter> waiters =
+      IsDiskFull(why) ? in_flight_.TakeWaiters(*exchange)
+                      : in_flight_.TakeImpatient(*exchange, since, now, &next_end);
+  KeepPermit(*exchange);
+  if (in_flight_.LetGoIfIdle(*exchange)) {
+    SetAside(*exchange);
+  } else {
+    // Tried once more before the next one is told.
+    Pause(exchange, next_end - now);
   }
-  Pause(exchange);
+  if (waiters.empty()) return;
+  // Last: who is told finds the room free.
+  const absl::Status told = IsDiskFull(why) ? DiskFull(where) : NotReached(where, who, why);
+  for (Exchange::Waiter& waiter : waiters) waiter.done(told);
 }
 
 // Asks again if the directory has news; gives up if the broker has none.
@@ -576,23 +645,53 @@ void RequesterImpl::RefreshKeys(const Ref& exchange, absl::AnyInvocable<void()> 
         const Gate::Pass pass(gate);
         if (!pass) return;
         if (reached.ok()) return Ask(exchange);
-        return absl::IsOutOfRange(reached) ? give_up() : Pause(exchange);
+        if (absl::IsOutOfRange(reached)) return give_up();
+        if (IsDiskFull(reached)) return Pause(exchange);
+        PauseUnanswered(exchange, kBroker, reached);
       });
+}
+
+// It goes on from the store, once there is room.
+void RequesterImpl::SetAside(const Exchange& exchange) {
+  absl::MutexLock lock(&mutex_);
+  aside_[exchange.request.provider()].insert(exchange.request.request_id());
+  if (!std::exchange(resuming_, true)) timer_.After(kLookForRoom, [this] { ResumeSome(); });
+}
+
+std::optional<std::string> RequesterImpl::TakeResumable() {
+  if (!unresumed_.empty() && in_flight_.HasRoomToResume()) {
+    std::string request_id = std::move(unresumed_.back());
+    unresumed_.pop_back();
+    return request_id;
+  }
+  const absl::Time now = absl::Now();
+  const bool broker_reached = !unreached_.Contains(kBroker, now);
+  for (auto of_provider = aside_.begin(); of_provider != aside_.end(); ++of_provider) {
+    const bool reached = broker_reached && !unreached_.Contains(of_provider->first, now);
+    if (!in_flight_.HasRoomToResume(of_provider->first, reached)) continue;
+    std::string request_id = *of_provider->second.begin();
+    of_provider->second.erase(of_provider->second.begin());
+    if (of_provider->second.empty()) aside_.erase(of_provider);
+    return request_id;
+  }
+  return std::nullopt;
 }
 
 void RequesterImpl::ResumeSome() {
   while (true) {
-    std::string request_id;
+    std::optional<std::string> request_id;
     {
       absl::MutexLock lock(&mutex_);
-      if (unresumed_.empty()) return;
-      if (!in_flight_.HasRoomToResume()) break;
-      request_id = std::move(unresumed_.back());
-      unresumed_.pop_back();
+      request_id = TakeResumable();
+      if (!request_id.has_value()) {
+        resuming_ = !unresumed_.empty() || !aside_.empty();
+        if (!resuming_) return;
+        timer_.After(unresumed_.empty() ? kLookForRoom : kResumePause, [this] { ResumeSome(); });
+        return;
+      }
     }
-    if (const Ref exchange = ClaimStored(request_id)) Resume(exchange);
+    if (const Ref exchange = ClaimStored(*request_id)) ResumeLater(exchange);
   }
-  timer_.After(kResumePause, [this] { ResumeSome(); });
 }
 
 absl::Status RequesterImpl::ResumeOpen() {
@@ -603,9 +702,19 @@ absl::Status RequesterImpl::ResumeOpen() {
     for (ExchangeStore::Open& exchange : open) {
       unresumed_.push_back(std::move(exchange.request_id));
     }
+    resuming_ = true;
   }
   timer_.After(absl::ZeroDuration(), [this] { ResumeSome(); });
   return absl::OkStatus();
+}
+
+std::map<std::string, int64_t> RequesterImpl::unreached() const {
+  const absl::Time now = absl::Now();
+  std::map<std::string, int64_t> since_ms;
+  for (const auto& [who, since] : unreached_.List(now)) {
+    since_ms[who] = institution_->NowMs() - absl::ToInt64Milliseconds(now - since);
+  }
+  return since_ms;
 }
 
 void RequesterImpl::Shutdown() {

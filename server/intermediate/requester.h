@@ -3,6 +3,7 @@
 #ifndef NAKADACHI_SERVER_INTERMEDIATE_REQUESTER_H_
 #define NAKADACHI_SERVER_INTERMEDIATE_REQUESTER_H_
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -28,6 +29,8 @@ struct RequesterParts {
 
 // Thread-safe. Each exchange's state is durable; open ones are resumed when opened and go on
 // after broken connections with a growing pause, asking nothing twice (same Query, same Permit).
+// Of those that nobody waits for and whose provider is not reached a few stay in memory and try;
+// the others follow from the store.
 class Requester {
  public:
   static absl::StatusOr<std::unique_ptr<Requester>> Open(const RequesterParts& parts);
@@ -37,8 +40,9 @@ class Requester {
   // INVALID_ARGUMENT with the field; NOT_FOUND "no-linkage-code"; FAILED_PRECONDITION
   // "request-id-reused"; RESOURCE_EXHAUSTED "too-many", or "disk-full" of the field "storage".
   // Errors after which the exchange goes on, to be asked for under the same id: UNAVAILABLE at a
-  // shutdown; RESOURCE_EXHAUSTED "disk-full" of the field "broker", "provider" or "receipt": who
-  // has no space.
+  // shutdown; UNAVAILABLE "not-reached" of the field "broker" or "provider": who has given no
+  // answer for as long as the request's patience; RESOURCE_EXHAUSTED "disk-full" of the field
+  // "broker", "provider" or "receipt": who has no space.
   virtual void Query(const v1::QueryRequest& request, Answer<v1::QueryResponse> done) = 0;
   // NOT_FOUND "request-id".
   virtual absl::StatusOr<v1::QueryResponse> GetExchange(const std::string& request_id) = 0;
@@ -51,6 +55,8 @@ class Requester {
                        const std::function<bool(const LocalGovernmentCode&)>& may_speak_for,
                        Answer<v1::Recorded> receipt) = 0;
   virtual uint64_t open_exchanges() const = 0;
+  // Who gives no answer to open exchanges, "broker" or a provider, and since when.
+  virtual std::map<std::string, int64_t> unreached() const = 0;
   // Marks exchanges LAPSED whose permit's validity ended without a final answer.
   virtual absl::Status Sweep() = 0;
   // Answers who waits with UNAVAILABLE; nobody is called after it returns. What it was given

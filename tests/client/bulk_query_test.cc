@@ -133,6 +133,48 @@ TEST(BulkQuery, AsksAgainWhatAFullServerDidNotTake) {
   EXPECT_EQ(connection.asked["id 5"], 1);
 }
 
+absl::Status NotReached(const char* field) {
+  return FieldError(absl::StatusCode::kUnavailable, field, "not-reached", "gives no answer");
+}
+
+TEST(BulkQuery, WhatIsUnderWayHoldsUpNoOther) {
+  Script script;
+  script.errors["id 2"] = NotReached("provider");
+  script.errors["id 3"] = FieldError(absl::StatusCode::kResourceExhausted, "provider", "disk-full",
+                                     "recorded, goes on");
+  FakeConnection connection({script});
+  const Outcome outcome = AskCounted(connection, 10);
+  EXPECT_TRUE(outcome.status.ok()) << outcome.status;
+  ExpectEachOnce(outcome, 10);
+  EXPECT_EQ(connection.streams, 1u);
+  for (const char* id : {"id 2", "id 3"}) {
+    EXPECT_TRUE(IsUnderWay(outcome.answers.at(id)[0])) << id;
+  }
+}
+
+TEST(BulkQuery, UnderWayIsWhatIsRecorded) {
+  v1::QueryRequest question;
+  question.set_provider("072028");
+  EXPECT_TRUE(IsUnderWay(NotReached("provider")));
+  EXPECT_EQ(WaitsFor(question, NotReached("provider")), "072028");
+  EXPECT_EQ(WaitsFor(question, NotReached("broker")), "broker");
+  const auto full = [](const char* field) {
+    return FieldError(absl::StatusCode::kResourceExhausted, field, "disk-full", "");
+  };
+  EXPECT_TRUE(IsUnderWay(full("broker")));
+  EXPECT_TRUE(IsUnderWay(full("receipt")));
+  EXPECT_EQ(WaitsFor(question, full("receipt")), "");
+  EXPECT_FALSE(IsUnderWay(full("storage")));
+  EXPECT_FALSE(IsUnderWay(absl::UnavailableError("shutting down")));
+  EXPECT_FALSE(IsUnderWay(absl::OkStatus()));
+}
+
+TEST(BulkQuery, APatienceIsNeverTheServersOwn) {
+  EXPECT_EQ(PatienceMs(absl::ZeroDuration()), 1u);
+  EXPECT_EQ(PatienceMs(absl::Seconds(3)), 3'000u);
+  EXPECT_EQ(PatienceMs(absl::InfiniteDuration()), 4'294'967'295u);
+}
+
 // A server that takes none does not make the client hold all there is to ask.
 TEST(BulkQuery, DrawsNoMoreThanItMayHold) {
   Script full;
@@ -167,6 +209,16 @@ TEST(BulkQuery, ARefusedStreamIsTheEnd) {
   EXPECT_TRUE(absl::IsPermissionDenied(outcome.status));
   EXPECT_TRUE(outcome.answers.empty());
   EXPECT_EQ(connection.streams, 1u);
+}
+
+TEST(BulkQuery, AServerThatTakesNoneSaysWhy) {
+  Script full;
+  for (int i = 0; i < 6; ++i) {
+    full.errors[absl::StrCat("id ", i)] =
+        FieldError(absl::StatusCode::kResourceExhausted, "exchanges", "too-many", "too many");
+  }
+  FakeConnection connection({full});
+  EXPECT_EQ(GetFieldRule(AskCounted(connection, 6).status).rule, "too-many");
 }
 
 TEST(BulkQuery, PatienceEnds) {

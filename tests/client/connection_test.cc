@@ -158,8 +158,9 @@ class FakeMunicipal final : public v1::MunicipalService::CallbackService {
     return behaviour_->Reply(c);
   }
   grpc::ServerUnaryReactor* SetProtection(Context* c, const v1::SetProtectionRequest* request,
-                                          v1::SetProtectionResponse*) override {
+                                          v1::SetProtectionResponse* response) override {
     protection = request->automatic_reply_disabled();
+    response->set_code_held(true);
     return behaviour_->Reply(c);
   }
   grpc::ServerUnaryReactor* Query(Context* c, const v1::QueryRequest* request,
@@ -339,7 +340,7 @@ TEST_F(ConnectionTest, TheMunicipalitysCalls) {
   EXPECT_EQ(connection->RegisterReplicas({})->stored(), 3u);
   v1::SetProtectionRequest protection;
   protection.set_automatic_reply_disabled(true);
-  EXPECT_TRUE(connection->SetProtection(protection).ok());
+  EXPECT_TRUE(connection->SetProtection(protection)->code_held());
   EXPECT_TRUE(municipal_.protection);
   v1::QueryRequest query;
   query.set_request_id("an id");

@@ -19,7 +19,8 @@ class UnimplementedMunicipal : public MunicipalConnection {
       const v1::RegisterReplicasRequest&) override {
     return absl::UnimplementedError("");
   }
-  absl::Status SetProtection(const v1::SetProtectionRequest&) override {
+  absl::StatusOr<v1::SetProtectionResponse> SetProtection(
+      const v1::SetProtectionRequest&) override {
     return absl::UnimplementedError("");
   }
   absl::StatusOr<v1::QueryResponse> Query(const v1::QueryRequest&) override {

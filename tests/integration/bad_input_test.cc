@@ -2,14 +2,20 @@
 // was a query, is recorded as refused; nobody falls over. What one service decides by itself is
 // tested beside it; here is what only the whole shows.
 #include <gmock/gmock.h>
+#include <google/protobuf/descriptor.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <map>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/synchronization/notification.h"
 #include "common/base/status.h"
 #include "common/rpc/channel.h"
@@ -73,14 +79,21 @@ class BadInputTest : public testing::Test {
   std::shared_ptr<grpc::Channel> To(const std::string& process, const std::string& listener,
                                     const std::string& tls_name, const std::string& as,
                                     const std::string& trust = "network") const {
+    return rpc::Connect(AddressOf(process, listener), tls_name, TlsOf(as, trust));
+  }
+  rpc::TlsMaterial TlsOf(const std::string& as, const std::string& trust) const {
     const std::string folder = absl::StrCat(town_.folder(), "/network/");
     v1::TlsFiles files;
     files.set_certificate(absl::StrCat(folder, as, ".pem"));
     files.set_private_key(absl::StrCat(folder, as, ".key"));
     files.set_trust_root(absl::StrCat(folder, "pki/", trust, "/root.pem"));
-    const auto ports = rpc::ReadPortFile(absl::StrCat(folder, process, "/ports.json")).value();
-    return rpc::Connect(absl::StrCat("127.0.0.1:", ports.at(listener)), tls_name,
-                        rpc::ReadTls(files, "").value());
+    return rpc::ReadTls(files, "").value();
+  }
+  std::string AddressOf(const std::string& process, const std::string& listener) const {
+    const auto ports =
+        rpc::ReadPortFile(absl::StrCat(town_.folder(), "/network/", process, "/ports.json"))
+            .value();
+    return absl::StrCat("127.0.0.1:", ports.at(listener));
   }
   std::shared_ptr<grpc::Channel> ToBroker(const std::string& as) const {
     return To("broker", "network", pki::BrokerDnsName(), as);
@@ -329,50 +342,198 @@ TEST_F(BadInputTest, NumbersAtJukiNet) {
   ASSERT_NO_FATAL_FAILURE(ExpectEverybodyServes());
 }
 
-// Bytes that are no message, and messages beyond the limit, at a method of every listener.
-TEST_F(BadInputTest, BytesThatAreNoMessage) {
-  struct Door {
-    std::string method;
-    std::shared_ptr<grpc::Channel> channel;
-  };
-  const std::string staff = "profiles/072028-office";
-  const std::vector<Door> doors = {
-      {"PermitService/RequestPermit", ToBroker(PlatformOf(kSendai))},
-      {"PermitService/Report", ToBroker(PlatformOf(kSendai))},
-      {"CodeService/DeriveCodes", ToBroker("juki/tls")},
-      {"ExchangeService/Provide", ToExchange(kAizu, PlatformOf(kSendai))},
-      {"ExchangeService/Deliver", ToExchange(kAizu, PlatformOf(kSendai))},
-      {"ExchangeService/ReceiveCodes", ToExchange(kAizu, "broker/tls")},
-      {"MunicipalService/Query",
-       To(Process(kAizu), "terminal", pki::IntermediateDnsName(City(kAizu)), staff, "terminal")},
-      {"MunicipalService/RegisterReplicas",
-       To(Process(kAizu), "terminal", pki::IntermediateDnsName(City(kAizu)), staff, "terminal")},
-      {"JukiService/RegisterResidents",
-       To("juki", "network", pki::JukiDnsName(), "profiles/072028-network")},
-      {"BrokerOperator/Admit", To("broker", "operator", pki::BrokerDnsName(), "profiles/operator")},
-  };
-  for (const Door& door : doors) {
-    for (const std::string& bytes : {std::string("\x0a\xff\xff\xff\xff\x0f"),
-                                     std::string(200, '\x0a'), std::string(64 << 20, 'x')}) {
-      grpc::GenericStub stub(door.channel);
-      grpc::ClientContext context;
-      context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
-      const grpc::Slice slice(bytes);
-      const grpc::ByteBuffer request(&slice, 1);
-      grpc::ByteBuffer response;
-      absl::Notification done;
-      grpc::Status status;
-      stub.UnaryCall(&context, absl::StrCat("/nakadachi.v1.", door.method), {}, &request, &response,
-                     [&](grpc::Status result) {
-                       status = std::move(result);
-                       done.Notify();
-                     });
-      done.WaitForNotification();
-      EXPECT_FALSE(status.ok()) << door.method;
-      EXPECT_NE(status.error_code(), grpc::StatusCode::UNAVAILABLE) << door.method;
-      EXPECT_NE(status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED) << door.method;
+// ---- every method of every service
+
+// A call as it goes over the wire, of whatever kind: one message, then nothing more is sent.
+class RawCall final : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
+ public:
+  RawCall(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
+          const std::string& bytes)
+      : stub_(channel), slice_(bytes), request_(&slice_, 1) {
+    context_.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+    stub_.PrepareBidiStreamingCall(&context_, method, {}, this);
+    StartWriteLast(&request_, grpc::WriteOptions());
+    StartRead(&response_);
+    StartCall();
+  }
+  void OnReadDone(bool ok) override {
+    if (!ok) return;
+    ++responses_;
+    StartRead(&response_);
+  }
+  void OnDone(const grpc::Status& status) override {
+    status_ = status;
+    done_.Notify();
+  }
+  const grpc::Status& Wait() {
+    done_.WaitForNotification();
+    return status_;
+  }
+  int responses() const { return responses_; }  // after Wait
+
+ private:
+  grpc::GenericStub stub_;
+  grpc::ClientContext context_;
+  const grpc::Slice slice_;
+  const grpc::ByteBuffer request_;
+  grpc::ByteBuffer response_;
+  int responses_ = 0;
+  grpc::Status status_;
+  absl::Notification done_;
+};
+
+struct Method {
+  std::string path;  // "/nakadachi.v1.Service/Method"
+  bool streaming = false;
+};
+
+// As the .proto files name them, so that none is forgotten.
+std::vector<Method> AllMethods() {
+  std::vector<Method> methods;
+  const char* source = std::getenv("NAKADACHI_SOURCE_DIR");
+  if (source == nullptr) return methods;
+  const std::filesystem::path folder = std::filesystem::path(source) / "proto/nakadachi/v1";
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    std::ifstream proto(entry.path());
+    std::string line;
+    while (std::getline(proto, line)) {
+      if (!absl::StartsWith(line, "service ")) continue;
+      const std::vector<std::string> words = absl::StrSplit(line, ' ');
+      const auto* service = google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(
+          "nakadachi.v1." + words[1]);
+      EXPECT_NE(service, nullptr) << words[1];
+      for (int i = 0; service != nullptr && i < service->method_count(); ++i) {
+        const auto* method = service->method(i);
+        methods.push_back({absl::StrCat("/", service->full_name(), "/", method->name()),
+                           method->client_streaming() || method->server_streaming()});
+      }
     }
   }
+  return methods;
+}
+
+// As rpc::Connect, but it also sends what no server takes.
+std::shared_ptr<grpc::Channel> ConnectWithoutLimits(const std::string& address,
+                                                    const std::string& tls_name,
+                                                    const rpc::TlsMaterial& tls) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxSendMessageSize(-1);
+  arguments.SetSslTargetNameOverride(tls_name);
+  return grpc::CreateCustomChannel(
+      address, grpc::SslCredentials({tls.trust_root, tls.private_key, tls.certificate}), arguments);
+}
+
+class EveryMethodTest : public BadInputTest {
+ protected:
+  struct Door {
+    std::string name;
+    std::map<std::string, std::shared_ptr<grpc::Channel>> peers;
+  };
+
+  // Every listener, with every certificate that it lets in.
+  std::vector<Door> Doors() const {
+    const std::vector<std::string> network = {
+        "broker/tls",        "juki/tls",           PlatformOf(kSendai), "profiles/072028-network",
+        "profiles/operator", "profiles/inspector", "profiles/portal"};
+    const std::vector<std::string> terminal = {"profiles/072028-office", "profiles/072028-staff",
+                                               "profiles/072028-operator"};
+    const std::string aizu = pki::IntermediateDnsName(City(kAizu));
+    const struct {
+      std::string process, listener, tls_name, trust;
+      std::vector<std::string> peers;
+    } doors[] = {
+        {"broker", "network", pki::BrokerDnsName(), "network", network},
+        {"broker", "operator", pki::BrokerDnsName(), "network", network},
+        {"juki", "network", pki::JukiDnsName(), "network", network},
+        {Process(kAizu), "network", aizu, "network", network},
+        {Process(kAizu), "terminal", aizu, "terminal", terminal},
+    };
+    std::vector<Door> made;
+    for (const auto& door : doors) {
+      made.push_back({absl::StrCat(door.process, " ", door.listener), {}});
+      for (const std::string& peer : door.peers) {
+        made.back().peers[peer] = ConnectWithoutLimits(AddressOf(door.process, door.listener),
+                                                       door.tls_name, TlsOf(peer, door.trust));
+      }
+    }
+    return made;
+  }
+
+  using Look = std::function<void(const Method&, const absl::Status&, int responses)>;
+
+  // `bytes` at every door, by every peer, for every method.
+  void Send(const std::string& bytes, const Look& look) {
+    ASSERT_GT(methods_.size(), 40u);
+    for (const Door& door : Doors()) {
+      for (const Method& method : methods_) {
+        for (const auto& [peer, channel] : door.peers) {
+          SCOPED_TRACE(absl::StrCat(method.path, " at ", door.name, " by ", peer));
+          RawCall call(channel, method.path, bytes);
+          const absl::Status status = rpc::FromGrpc(call.Wait());
+          for (const absl::StatusCode never :
+               {absl::StatusCode::kInternal, absl::StatusCode::kUnknown,
+                absl::StatusCode::kDeadlineExceeded, absl::StatusCode::kUnavailable}) {
+            EXPECT_NE(status.code(), never) << status;
+          }
+          look(method, status, call.responses());
+        }
+      }
+    }
+  }
+
+  static bool ForItsRole(const absl::Status& status) {
+    return absl::IsPermissionDenied(status) && GetFieldRule(status).rule == "role";
+  }
+
+  const std::vector<Method> methods_ = AllMethods();
+};
+
+TEST_F(EveryMethodTest, AMessageThatSaysNothing) {
+  std::map<std::string, int> served, refused;  // by peers; some listener serves it
+  Send("", [&](const Method& method, const absl::Status& status, int responses) {
+    if (absl::IsUnimplemented(status)) return;  // is another listener's
+    EXPECT_EQ(responses, status.ok() ? 1 : 0) << status;
+    ++(ForItsRole(status) ? refused : served)[method.path];
+    EXPECT_TRUE(status.ok() || !GetFieldRule(status).rule.empty()) << status;
+    if (!method.streaming || ForItsRole(status)) return;
+    EXPECT_EQ(GetFieldRule(status).field, "requests") << status;
+    EXPECT_EQ(GetFieldRule(status).rule, "required") << status;
+  });
+  for (const Method& method : methods_) {
+    EXPECT_GT(served[method.path], 0) << method.path;
+    // Whoever is let in at the terminal may ask how the platform is.
+    const bool for_all = absl::EndsWith(method.path, "/GetIntermediateStatus");
+    EXPECT_EQ(refused[method.path] == 0, for_all) << method.path;
+  }
+  ASSERT_NO_FATAL_FAILURE(ExpectEverybodyServes());
+}
+
+// gRPC 1.51 parses what is no stream before it asks a service, and answers UNIMPLEMENTED by itself.
+TEST_F(EveryMethodTest, BytesThatAreNoMessage) {
+  for (const std::string& bytes : {
+           std::string("\x0a\xff\xff\xff\xff\x0f"),  // longer than all of it
+           std::string(200, '\x0a'),                 // cut off
+           std::string("\xff"),                      // a number that does not end
+           std::string(1, '\0'),                     // no field has the number 0
+           std::string(1000, '\x0b'),                // groups that are never closed
+       }) {
+    Send(bytes, [](const Method& method, const absl::Status& status, int responses) {
+      EXPECT_EQ(responses, 0);
+      if (method.streaming && GetFieldRule(status).rule == "message") return;
+      EXPECT_TRUE(absl::IsUnimplemented(status) || ForItsRole(status)) << status;
+    });
+  }
+  ASSERT_NO_FATAL_FAILURE(ExpectEverybodyServes());
+}
+
+TEST_F(EveryMethodTest, AMessageBeyondTheLimit) {
+  Send(std::string(rpc::kMaxMessageBytes + 1, 'x'),
+       [](const Method& method, const absl::Status& status, int responses) {
+         EXPECT_EQ(responses, 0);
+         EXPECT_TRUE(absl::IsResourceExhausted(status) || absl::IsUnimplemented(status) ||
+                     (method.streaming && ForItsRole(status)))
+             << status;
+       });
   ASSERT_NO_FATAL_FAILURE(ExpectEverybodyServes());
 }
 

@@ -15,6 +15,7 @@
 #include "client/ledger_client.h"
 #include "common/base/status.h"
 #include "common/crypto/key_file.h"
+#include "common/crypto/private_file.h"
 #include "common/evidence/log_reader.h"
 #include "common/evidence/log_writer.h"
 #include "common/evidence/manifest.h"
@@ -156,6 +157,7 @@ TEST_F(InspectionTest, ExportsEverythingAndIsRecordedOnceInEachLedger) {
   EXPECT_EQ(manifest->logs.size(), 5u);
   EXPECT_EQ(manifest->exported_by, "inspector-1");
   EXPECT_FALSE(fs::exists(request.folder + "/broker/inspection"));
+  EXPECT_FALSE(fs::exists(request.folder + "/broker/checkpoints")) << "nobody cosigns here";
 }
 
 TEST_F(InspectionTest, NamesThePersonOfEachPermitWhereAllowed) {
@@ -589,6 +591,121 @@ TEST_F(InspectionTest, AnUnknownLedgerIsToldOf) {
   const auto logs = client::ExportEvidence(request);
   ASSERT_TRUE(logs.ok()) << logs.status();
   EXPECT_EQ(GetFieldRule((*logs)[0].status).rule, "unknown-member");
+}
+
+// A network whose members cosign the broker's checkpoints.
+class CosignedExportTest : public testing::Test {
+ protected:
+  CosignedExportTest()
+      : town_(Mode::kInProcess, [](simulator::NetworkOptions& options) {
+          options.witnesses = {kAizu, kSendai};
+          options.witness_every = absl::Milliseconds(100);
+        }) {
+    town_.AddPlatform("aizu", {kAizu});
+    town_.AddPlatform("sendai", {kSendai});
+    person_ = town_.AddPerson(kAizu);
+    for (const char* code : {kAizu, kSendai}) town_.Enroll(person_, code);
+    town_.Register(person_, kSendai, 1);
+    request_.folder = town_.folder() + "/evidence";
+    request_.broker = town_.network().BrokerAs(simulator::InspectorOfEverything()).value();
+    request_.broker_keys = {
+        ledger::ParseVerifierKey(town_.network().BrokerVerifierKey()).value().key};
+    request_.persons = true;
+    request_.logs = {Author::Broker()};
+  }
+
+  // Waits until witnesses have cosigned a checkpoint of more entries than these.
+  ::testing::AssertionResult AwaitCosigned(uint64_t size) {
+    v1::GetCheckpointRequest request;
+    request.set_institution("broker");
+    const auto ledger = client::ConnectLedger(request_.broker);
+    const bool came = Eventually([&] {
+      const auto response = ledger->GetCheckpoint(request);
+      if (!response.ok() || response->witnessing().cosigned().empty()) return false;
+      return ledger::ParseCheckpoint(response->witnessing().cosigned())->checkpoint.size > size;
+    });
+    return came ? ::testing::AssertionSuccess() : ::testing::AssertionFailure();
+  }
+  void Export(uint64_t* size) {
+    const auto logs = client::ExportEvidence(request_);
+    ASSERT_TRUE(logs.ok()) << logs.status();
+    ASSERT_TRUE((*logs)[0].status.ok()) << (*logs)[0].status;
+    *size = (*logs)[0].size;
+  }
+  // Of the checkpoints that the export keeps beside its newest, those with cosignatures.
+  std::vector<ledger::SignedCheckpoint> Cosigned() const {
+    std::vector<ledger::SignedCheckpoint> cosigned;
+    const auto reader = evidence::LogReader::Open(request_.folder + "/broker").value();
+    const std::vector<std::string> names = reader.KeptNames().value();
+    for (const std::string& name : names) {
+      ledger::SignedCheckpoint kept = reader.ReadKept(name)->parsed;
+      if (kept.signatures.size() > 1) cosigned.push_back(std::move(kept));
+    }
+    return cosigned;
+  }
+  Ed25519PublicKey KeyOf(const std::string& code) {
+    const auto members = town_.network().BrokerOperator().ListMembers();
+    for (const v1::MemberInfo& member : members->members()) {
+      if (member.code() == code) return ledger::ParseVerifierKey(member.keys(0).vkey())->key;
+    }
+    return {};
+  }
+
+  Town town_;
+  size_t person_ = 0;
+  client::ExportRequest request_;
+};
+
+TEST_F(CosignedExportTest, TheNewestThatWitnessesCosignedIsKept) {
+  ASSERT_TRUE(AwaitCosigned(0));
+  uint64_t size = 0;
+  Export(&size);
+  const auto cosigned = Cosigned();
+  ASSERT_EQ(cosigned.size(), 1u);
+  EXPECT_LE(cosigned[0].checkpoint.size, size);
+  EXPECT_TRUE(ledger::VerifyCheckpointSignature(cosigned[0], request_.broker_keys[0]));
+  std::set<std::string> witnesses;
+  for (const ledger::NoteSignature& signature : cosigned[0].signatures) {
+    const auto witness = ledger::AuthorOfWitnessName(signature.name);
+    if (!witness.ok()) continue;
+    EXPECT_EQ(signature.name, absl::StrCat("nakadachi/", witness->ToString(), "/witness"));
+    EXPECT_TRUE(ledger::VerifyCosignature(cosigned[0].body, signature, KeyOf(witness->ToString())))
+        << signature.name;
+    witnesses.insert(witness->ToString());
+  }
+  EXPECT_EQ(witnesses, (std::set<std::string>{kAizu, kSendai}));
+
+  // A later run adds the newer one.
+  ASSERT_TRUE(town_.Ask(town_.Question(person_, kAizu, kSendai)).ok());
+  ASSERT_TRUE(AwaitCosigned(size));
+  Export(&size);
+  EXPECT_EQ(Cosigned().size(), 2u);
+}
+
+// An inspection that is gone on with ends where it was opened.
+TEST_F(CosignedExportTest, WhatIsBeyondTheExportIsLeftToTheNextRun) {
+  v1::OpenInspectionRequest opening;
+  opening.set_inspection_id(std::string(16, 'p'));
+  opening.set_institution("broker");
+  opening.set_statements(true);
+  opening.set_persons(true);
+  fs::create_directories(request_.folder + "/broker");
+  ASSERT_TRUE(WritePublicFile(request_.folder + "/broker/inspection", opening.SerializeAsString(),
+                              Overwrite::kNever)
+                  .ok());
+  const auto opened = client::ConnectInspection(request_.broker)->Open(opening);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  const uint64_t end = ledger::ParseCheckpoint(opened->inspection().checkpoint())->checkpoint.size;
+  ASSERT_TRUE(town_.Ask(town_.Question(person_, kAizu, kSendai)).ok());
+  ASSERT_TRUE(AwaitCosigned(end));
+
+  uint64_t size = 0;
+  Export(&size);
+  EXPECT_EQ(size, end);
+  EXPECT_TRUE(Cosigned().empty());
+  Export(&size);
+  ASSERT_EQ(Cosigned().size(), 1u);
+  EXPECT_GT(Cosigned()[0].checkpoint.size, end);
 }
 
 }  // namespace

@@ -2,16 +2,21 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <map>
+#include <set>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "client/cli/own_record_bundles.h"
 #include "client/cli/profile.h"
 #include "client/inspection_client.h"
+#include "client/network_directory.h"
 #include "common/base/status.h"
 #include "common/directory/directory.h"
+#include "common/evidence/bundle.h"
 #include "common/ledger/verifier.h"
 #include "tests/integration/exported_log.h"
 #include "tests/integration/town.h"
@@ -107,6 +112,82 @@ TEST_F(OwnRecordsTest, ShowsWhoAskedButNotWhatIsWithheld) {
     EXPECT_TRUE(verified.ok()) << verified.status();
   }
   EXPECT_THAT(Requesters(*broker_->List(Request(ben_, 's'))), ElementsAre(kKoriyama));
+}
+
+// A refusal gives no permit, and hands out nothing.
+TEST_F(OwnRecordsTest, RefusedQueriesAreNotShown) {
+  v1::QueryRequest question = town_.Question(ann_, kSendai, kAizu);
+  question.clear_items();
+  question.add_items("local-tax-or-residence");
+  const auto refused = town_.Ask(question);
+  ASSERT_TRUE(refused.ok()) << refused.status();
+  EXPECT_EQ(refused->state(), v1::REFUSED_BY_BROKER);
+  EXPECT_THAT(Requesters(*broker_->List(Request(ann_))), ElementsAre());
+  Ask(ann_, kKoriyama);
+  EXPECT_THAT(Requesters(*broker_->List(Request(ann_, 's'))), ElementsAre(kKoriyama));
+}
+
+TEST_F(OwnRecordsTest, EachRecordIsABundleThatStandsAlone) {
+  Ask(ann_, kSendai);
+  Ask(ann_, kSendai, /*non_disclosure=*/true);
+  Ask(ann_, kKoriyama);
+  const auto response = broker_->List(Request(ann_));
+  ASSERT_TRUE(response.ok()) << response.status();
+  // As the portal, with its own certificate.
+  const auto keys = profile_->BrokerKeys().value();
+  const auto inspection = client::ConnectInspection(profile_->BrokerNetwork().value());
+  const auto network = client::LearnDirectory(*inspection, keys);
+  ASSERT_TRUE(network.ok()) << network.status();
+  EXPECT_EQ(network->statements.size(), network->directory->sequence());
+
+  std::vector<std::string> requesters;
+  std::set<std::string> names;
+  for (const v1::OwnRecord& record : response->records()) {
+    const auto bundle = cli::MakeOwnRecordBundle(record, network->statements, keys.front());
+    ASSERT_TRUE(bundle.ok()) << bundle.status();
+    names.insert(bundle->FileName());
+    const auto verified = evidence::VerifyBundle(bundle->bytes, keys.front());
+    ASSERT_TRUE(verified.ok()) << verified.status();
+    EXPECT_TRUE(verified->record.author.IsBroker());
+    EXPECT_EQ(verified->directory_size, network->statements.size());
+    const v1::Permit& permit = verified->record.statement.permit();
+    EXPECT_FALSE(permit.non_disclosure());
+    EXPECT_EQ(bundle->FileName(), absl::BytesToHexString(permit.permit_number()) + ".bundle");
+    requesters.push_back(permit.requester());
+  }
+  EXPECT_THAT(requesters, ElementsAre(kSendai, kKoriyama));
+  EXPECT_EQ(names.size(), 2u);
+
+  // What nobody could have judged later is not handed out.
+  const v1::OwnRecord& good = response->records(0);
+  const Ed25519PublicKey stranger = Ed25519PrivateKey::Generate(SystemRandom()).public_key();
+  EXPECT_EQ(
+      GetFieldRule(cli::MakeOwnRecordBundle(good, network->statements, stranger).status()).rule,
+      "key-not-valid");
+  v1::OwnRecord altered = good;
+  altered.mutable_permit()->mutable_statement()->back() ^= 1;
+  EXPECT_FALSE(cli::MakeOwnRecordBundle(altered, network->statements, keys.front()).ok());
+  v1::OwnRecord another;
+  *another.mutable_permit() = network->statements.front();
+  EXPECT_EQ(
+      GetFieldRule(cli::MakeOwnRecordBundle(another, network->statements, keys.front()).status())
+          .rule,
+      "permit");
+}
+
+TEST_F(OwnRecordsTest, BundlesGoIntoANewOrEmptyFolder) {
+  namespace fs = std::filesystem;
+  const std::string folder = town_.folder() + "/bundles";
+  for (const char* path : {"", "/", ""}) {
+    const absl::Status made = cli::MakeBundleFolder(folder + path);
+    EXPECT_TRUE(made.ok()) << made;
+    EXPECT_EQ(fs::status(folder).permissions(), fs::perms::owner_all);
+  }
+  fs::create_directory(folder + "/something");
+  EXPECT_EQ(GetFieldRule(cli::MakeBundleFolder(folder)).rule, "exists");
+  EXPECT_EQ(GetFieldRule(cli::MakeBundleFolder(town_.network().PortalProfilePath())).rule,
+            "exists");
+  EXPECT_EQ(GetFieldRule(cli::MakeBundleFolder(town_.folder() + "/none/below")).rule, "io");
 }
 
 TEST_F(OwnRecordsTest, PagesTellNothingOfWhatIsWithheld) {

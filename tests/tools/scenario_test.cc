@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 #include "common/base/status.h"
 
 namespace nakadachi::simulator {
@@ -46,6 +48,90 @@ TEST(ScenarioTest, WhatIsWrongIsNamedByItsLine) {
     EXPECT_EQ(found.field, c.field) << c.text;
     EXPECT_EQ(found.rule, c.rule) << c.text;
   }
+}
+
+TEST(ScenarioTest, WordsMeanWhatTheirFormWants) {
+  const struct {
+    const char* line;
+    const char* rule;  // "": it is taken
+  } cases[] = {
+      {"seed 0", ""},
+      {"seed 18446744073709551615", ""},
+      {"seed 18446744073709551616", "number"},
+      {"seed -1", "number"},
+      {"seed +1", "number"},
+      {"seed x", "number"},
+      {"seed \"\"", "number"},
+      {"time 2024-06-03", ""},
+      {"time 2024-06-03T09:00", ""},
+      {"time 2024-02-29", ""},
+      {"time 2024-13-03T09:00", "time"},
+      {"time 2023-02-29", "time"},
+      {"time 2024-06-03T25:00", "time"},
+      {"time 2024-06-03T09:00:00", "time"},
+      {"time 1969-12-31", "time"},
+      {"time 3000-01-01", "time"},
+      {"time 99999999999-01-01", "time"},
+      {"time infinite-future", "time"},
+      {"time now", "time"},
+      {"permit-validity 2h", ""},
+      {"permit-validity 1h30m", ""},
+      {"permit-validity 0s", "duration"},
+      {"permit-validity -2h", "duration"},
+      {"permit-validity inf", "duration"},
+      {"permit-validity 2", "duration"},
+      {"residents 072028 0", ""},
+      {"residents 072028 100000000", ""},
+      {"residents 072028 100000001", "number"},
+      {"residents 072028 -1", "number"},
+      {"residents 072028 1.5", "number"},
+      {"residents 072028 many", "number"},
+      {"residents 072028 \" 5\"", "number"},
+      {"residents 072021 5", "check-digit"},
+      {"resident x in 072028 records 0", ""},
+      {"resident x in 072028 records -1", "number"},
+      {"resident x in 072028 records 4294967297", "number"},
+      {"resident x in 07202 without-code", "length"},
+      {"move 3 from 072028 to 041009", ""},
+      {"move -3 from 072028 to 041009", "number"},
+      {"move 3 from 072021 to 041009", "check-digit"},
+      {"move 3 from 072028 to 041008", "check-digit"},
+      {"move taro to sendai", "digits"},
+      {"query 041009 asks 072028 about x", ""},
+      {"query 041008 asks 072028 about x", "check-digit"},
+      {"query 041009 asks 072021 about x", "check-digit"},
+      {"bulk 041009 asks about movers", ""},
+      {"bulk 041009 asks about movers from 072021", "check-digit"},
+      {"load 041009 asks 072028 for 4s in background", ""},
+      {"load 041009 asks 072028 for 500ms in-flight 1 in background", ""},
+      {"load 041009 asks 072028 for 4s in-flight 0 in background", "number"},
+      {"load 041009 asks 072028 for 4s in-flight -1 in background", "number"},
+      {"load 041009 asks 072028 for -4s in background", "duration"},
+      {"load 041009 asks 072028 for ever in background", "duration"},
+      {"expect provided 0", ""},
+      {"expect provided -1", "number"},
+      {"expect provided all", "number"},
+      {"advance 70200h", ""},
+      {"advance -1h", "duration"},
+      {"advance 1d", "duration"},
+      {"advance 900000h", "duration"},
+      {"skew 041009 5m", ""},
+      {"skew 041009 -5m", ""},
+      {"skew 041009 0s", ""},
+      {"skew 041009 soon", "duration"},
+      {"publish list.csv from 2024-07-01", ""},
+      {"publish list.csv from 2024-7-32", "time"},
+      {"review 072021 release x", "check-digit"},
+  };
+  for (const auto& c : cases) {
+    const auto scenario = ParseScenario(std::string("\n# second\n") + c.line + "\n");
+    const FieldRule found = GetFieldRule(scenario.status());
+    EXPECT_EQ(scenario.ok(), c.rule[0] == '\0') << c.line << " " << scenario.status();
+    EXPECT_EQ(found.rule, c.rule) << c.line;
+    EXPECT_EQ(found.field, scenario.ok() ? "" : "line 3") << c.line;
+  }
+  EXPECT_EQ(ParseScenario("residents 072028 -1\n").status().message(),
+            "line 1: n: expected a whole number from 0 to 100000000 [number]");
 }
 
 }  // namespace

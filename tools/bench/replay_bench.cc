@@ -238,8 +238,8 @@ absl::Status ReplayBench::MeasureSearch() {
   index.folder = evidence_;
   index.temporary_folder = options_.folder;
   const auto start = Steady::now();
-  NAKADACHI_ASSIGN_OR_RETURN(const uint64_t rows, replay::BuildIndex(index));
-  report_.figures["index_records_per_s"] = static_cast<double>(rows) / SecondsSince(start);
+  NAKADACHI_ASSIGN_OR_RETURN(const replay::Indexed indexed, replay::BuildIndex(index));
+  report_.figures["index_records_per_s"] = static_cast<double>(indexed.rows) / SecondsSince(start);
 
   // Few hits and many, of two logs and of all.
   std::vector<replay::SearchOptions> searches(4);
@@ -251,7 +251,7 @@ absl::Status ReplayBench::MeasureSearch() {
   std::vector<double> took_ms;
   for (int round = 0; round < kRounds; ++round) {
     for (replay::SearchOptions& options : searches) {
-      options.folder = evidence_;
+      options.folders = {evidence_};
       const auto begin = Steady::now();
       NAKADACHI_ASSIGN_OR_RETURN(const replay::SearchResult result, replay::Search(options));
       took_ms.push_back(SecondsSince(begin) * 1000);

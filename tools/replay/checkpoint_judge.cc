@@ -49,6 +49,7 @@ void CheckpointJudge::Collect(const std::vector<std::string>& seen,
     findings->push_back(Finding(StructureKind::kUnreadable, note, std::string(status.message())));
   };
   add(evidence::kCheckpointName, reader_.checkpoint().parsed);
+  if (!reader_.keys_status().ok()) unreadable(evidence::kKeysName, reader_.keys_status());
   const absl::StatusOr<std::vector<std::string>> names = reader_.KeptNames();
   if (!names.ok()) unreadable(evidence::kKeptFolder, names.status());
   for (const std::string& name : names.ok() ? *names : std::vector<std::string>()) {
@@ -126,6 +127,28 @@ void CheckpointJudge::JudgeBroker(const Directory& directory, const Ed25519Publi
   }
 }
 
+CheckpointJudge::Cosigned CheckpointJudge::FindCosigned(const Directory& directory) const {
+  Cosigned most;
+  for (const Note& note : notes_) {
+    if (!note.is_signed || note.checkpoint().size < most.size) continue;
+    Cosigned cosigned{note.checkpoint().size, {}};
+    for (const ledger::NoteSignature& signature : note.parsed.signatures) {
+      const absl::StatusOr<Author> witness = ledger::AuthorOfWitnessName(signature.name);
+      if (!witness.ok()) continue;
+      const std::vector<MemberKey> keys = AllKeys(directory, *witness);
+      const bool holds = std::any_of(keys.begin(), keys.end(), [&](const MemberKey& key) {
+        return ledger::VerifyCosignature(note.parsed.body, signature, key.signing_key);
+      });
+      if (holds) cosigned.by.push_back(witness->ToString());
+    }
+    std::sort(cosigned.by.begin(), cosigned.by.end());
+    cosigned.by.erase(std::unique(cosigned.by.begin(), cosigned.by.end()), cosigned.by.end());
+    const bool more = cosigned.size > most.size || cosigned.by.size() > most.by.size();
+    if (!cosigned.by.empty() && more) most = std::move(cosigned);
+  }
+  return most;
+}
+
 std::string CheckpointJudge::verifier_key() const {
   return newest_signed() ? ledger::VerifierKey(notes_[0].checkpoint().origin, notes_[0].key) : "";
 }
@@ -163,6 +186,15 @@ void CheckpointJudge::Report(const Roots& roots, bool newest_holds,
       continue;
     }
     const uint64_t size = note.checkpoint().size;
+    const bool seen_elsewhere = note.file.empty();
+    if (size > reader_.size() && seen_elsewhere &&
+        note.checkpoint().time_ms > reader_.checkpoint().parsed.checkpoint.time_ms) {
+      findings->push_back(Finding(
+          StructureKind::kNewerCheckpoint, note,
+          absl::StrCat("A checkpoint over ", size, " entries was signed after this export of ",
+                       reader_.size(), ": only a later export can be compared with it.")));
+      continue;
+    }
     if (size > reader_.size()) {
       StructureFinding finding =
           Finding(StructureKind::kTruncated, note,

@@ -38,6 +38,14 @@ class CheckpointJudge {
   // A statement that names a key may be missing from the evidence.
   void MayLackKeys() { may_lack_keys_ = true; }
 
+  // The largest signed checkpoint that members have cosigned as witnesses, by their keys of any
+  // time, and which members; size 0: none.
+  struct Cosigned {
+    uint64_t size = 0;
+    std::vector<std::string> by;
+  };
+  Cosigned FindCosigned(const Directory& directory) const;
+
   bool newest_signed() const { return notes_[0].is_signed; }
   std::string verifier_key() const;  // of the newest
   // The largest size at which a signed checkpoint has the recomputed root.

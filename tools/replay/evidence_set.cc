@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "common/base/status.h"
 #include "common/evidence/layout.h"
 #include "common/evidence/manifest.h"
@@ -46,6 +47,7 @@ LogSource Open(const std::string& root, const Author& author) {
   source.author = author;
   source.folder = evidence::LogFolder(root, author);
   auto reader = evidence::LogReader::Open(source.folder);
+  source.status = reader.status();
   if (reader.ok()) source.reader = std::make_unique<evidence::LogReader>(*std::move(reader));
   return source;
 }
@@ -113,15 +115,31 @@ absl::StatusOr<EvidenceSet> OpenEvidence(const std::vector<std::string>& folders
   return evidence;
 }
 
+absl::Status AddSeenCheckpoint(const std::string& note, EvidenceSet* evidence) {
+  NAKADACHI_ASSIGN_OR_RETURN(const ledger::SignedCheckpoint parsed, ledger::ParseCheckpoint(note));
+  NAKADACHI_ASSIGN_OR_RETURN(const Author author, ledger::AuthorOfOrigin(parsed.checkpoint.origin));
+  const auto log = std::find_if(evidence->logs.begin(), evidence->logs.end(),
+                                [&](const LogSource& source) { return source.author == author; });
+  if (log == evidence->logs.end()) {
+    return FieldError(absl::StatusCode::kNotFound, author.ToString(), "no-log",
+                      "the log of the checkpoint is not among the evidence");
+  }
+  log->seen_checkpoints.push_back(note);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Ed25519PublicKey> TrustAnchor(const EvidenceSet& evidence,
                                              const std::string& given_verifier_key) {
   if (!given_verifier_key.empty()) {
-    NAKADACHI_ASSIGN_OR_RETURN(const ledger::NamedKey given,
-                               ledger::ParseVerifierKey(given_verifier_key));
+    NAKADACHI_ASSIGN_OR_RETURN(
+        const ledger::NamedKey given,
+        ledger::ParseVerifierKey(absl::StripAsciiWhitespace(given_verifier_key)));
     return given.key;
   }
   const LogSource& broker = evidence.logs.front();
-  if (broker.reader == nullptr || broker.reader->keys().empty()) {
+  if (broker.reader == nullptr) return broker.status;
+  NAKADACHI_RETURN_IF_ERROR(broker.reader->keys_status());
+  if (broker.reader->keys().empty()) {
     return FieldError(absl::StatusCode::kNotFound, broker.folder, "vkey",
                       "the broker's first key is not known: give it with --vkey");
   }

@@ -20,7 +20,8 @@ struct LogSource {
   std::string folder;
   // Null where not even the checkpoint can be read.
   std::unique_ptr<evidence::LogReader> reader;
-  // The checkpoints of the same log in the other exports.
+  absl::Status status;  // why not
+  // The checkpoints of the same log in the other exports, and those that others were shown.
   std::vector<std::string> seen_checkpoints;
 };
 
@@ -39,8 +40,12 @@ struct EvidenceSet {
 // has the broker's.
 absl::StatusOr<EvidenceSet> OpenEvidence(const std::vector<std::string>& folders);
 
+// A signed checkpoint that somebody else was shown, for the log that its origin names.
+// INVALID_ARGUMENT, rules of ParseCheckpoint and AuthorOfOrigin; NOT_FOUND, rule "no-log".
+absl::Status AddSeenCheckpoint(const std::string& note, EvidenceSet* evidence);
+
 // The broker's first key: as given (a C2SP verifier key), or else as its log's `vkey` says.
-// INVALID_ARGUMENT, or NOT_FOUND, rule "vkey".
+// INVALID_ARGUMENT; NOT_FOUND, rule "vkey"; or why the broker's log or its `vkey` cannot be read.
 absl::StatusOr<Ed25519PublicKey> TrustAnchor(const EvidenceSet& evidence,
                                              const std::string& given_verifier_key);
 

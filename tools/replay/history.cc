@@ -88,6 +88,7 @@ bool History::RestsOnUnseen(uint64_t index, std::optional<uint64_t> directory_si
 
 void History::Take(uint64_t index, v1::Statement statement) {
   indices_.push_back(index);
+  if (of_another_key_) return;
   CheckNumber(index, &statement);
   MendTimes(index, &statement);
   const absl::Status applied = directory_.Apply(statement);
@@ -97,6 +98,12 @@ void History::Take(uint64_t index, v1::Statement statement) {
   }
   if (!applied.ok()) {
     const FieldRule cause = GetFieldRule(applied);
+    if (cause.rule == "trust-anchor") {
+      of_another_key_ = true;
+      return AddBroken(index, statement.time_ms(),
+                       "The network was founded with another key than the one that is trusted "
+                       "here: nothing can be judged by it.");
+    }
     AddBroken(index, statement.time_ms(),
               absl::StrCat("The Directory statement breaks the rule \"", cause.rule, "\" (",
                            cause.field, ")."));

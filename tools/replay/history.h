@@ -40,6 +40,10 @@ class History {
   bool RestsOnUnseen(uint64_t index, std::optional<uint64_t> directory_size,
                      uint64_t list_version) const;
 
+  // The log is of a network that the trusted key has not founded: who is who and what was allowed
+  // in it is nobody's word.
+  bool of_another_key() const { return of_another_key_; }
+
   // For keys and members, whole as of the last statement.
   const Directory& directory() const { return directory_; }
   Directory* mutable_directory() { return &directory_; }
@@ -82,6 +86,8 @@ class History {
   std::vector<ListReport> lists_;  // as they say
   std::vector<KeyEvent> events_;
   std::vector<std::shared_ptr<const PublishedList>> in_order_;  // as they were taken
+
+  bool of_another_key_ = false;
 
   // Unseen entries since the last statement taken, and the first of them.
   uint64_t unseen_ = 0;

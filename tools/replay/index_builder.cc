@@ -1,9 +1,13 @@
 #include <google/protobuf/arena.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
+#include <optional>
 #include <thread>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,6 +17,7 @@
 #include "tools/replay/evidence_set.h"
 #include "tools/replay/external_sort.h"
 #include "tools/replay/index_files.h"
+#include "tools/replay/search_bodies.h"
 
 namespace nakadachi::replay {
 namespace {
@@ -45,38 +50,42 @@ class OutputFile {
   FILE* file_;
 };
 
-uint32_t Of(Dimension dimension, const std::string& value) {
-  return value.empty() ? 0 : Fingerprint(dimension, value);
-}
+// A code of a person, who says that it belongs to which entry of the broker's log.
+struct PersonOf {
+  std::array<char, 16> code;
+  uint64_t leaf;
+  uint64_t from;  // kBeside or kInFile
 
-Row RowOf(const v1::Statement& statement, absl::string_view commitment, uint32_t log,
-          uint64_t index) {
-  const Searchable found = SearchableOf(statement, commitment);
-  Row row{};
-  row.time_ms = statement.time_ms();
-  row.index = index;
-  row.log = log;
-  for (size_t i = 0; i < 2; ++i) {
-    row.institutions[i] = Of(Dimension::kInstitution, found.institutions[i]);
-    row.exchanges[i] = Of(Dimension::kExchange, found.exchanges[i]);
+  friend bool operator<(const PersonOf& a, const PersonOf& b) {
+    return std::tie(a.code, a.leaf) < std::tie(b.code, b.leaf);
   }
-  row.procedure = Of(Dimension::kProcedure, found.procedure);
-  row.staff = Of(Dimension::kStaff, found.staff);
-  row.outcome = Of(Dimension::kOutcome, found.outcome);
-  return row;
+};
+constexpr uint32_t kBrokersLog = 0;  // its place among the logs
+constexpr uint64_t kBeside = 1;      // the permit
+constexpr uint64_t kInFile = 2;
+constexpr size_t kPersonBytes = 24;  // in the file: code, and leaf in big-endian order
+
+PersonOf Person(absl::string_view code, uint64_t leaf, uint64_t from) {
+  PersonOf person{{}, leaf, from};
+  std::copy_n(code.begin(), std::min(code.size(), person.code.size()), person.code.begin());
+  return person;
 }
 
 class Builder {
  public:
   explicit Builder(const IndexOptions& options) : options_(options) {}
-  absl::StatusOr<uint64_t> Build();
+  absl::StatusOr<Indexed> Build();
 
  private:
+  absl::Status CreateSorts(const EvidenceSet& evidence);
   absl::Status ReadLogs(const EvidenceSet& evidence);
   absl::Status ReadBundle(const evidence::LogReader& reader, uint32_t log, uint64_t bundle);
   absl::Status WriteRows();
   absl::Status Post(uint32_t number, const Row& row);
   absl::Status WritePostings(Dimension dimension);
+  absl::Status ReadPersons(const evidence::LogReader& broker, const std::string& name);
+  absl::Status ComparePersons(const EvidenceSet& evidence);
+  absl::Status WriteText(const std::string& name, const std::string& text);
   std::string Path(const std::string& name) const {
     return absl::StrCat(IndexFolder(options_.folder), ".new/", name);
   }
@@ -84,39 +93,49 @@ class Builder {
   const IndexOptions options_;
   std::unique_ptr<ExternalSort<Row>> rows_;
   std::unique_ptr<ExternalSort<Posting>> postings_[kDimensions];
+  std::unique_ptr<ExternalSort<PersonOf>> persons_;  // where the export has a file of them
   absl::Mutex mutex_;
   uint64_t all_ = 0;
   uint64_t done_ = 0;
   uint32_t count_ = 0;
+  Indexed result_;
 };
 
-absl::StatusOr<uint64_t> Builder::Build() {
-  NAKADACHI_ASSIGN_OR_RETURN(const EvidenceSet evidence, OpenEvidence({options_.folder}));
-  all_ = evidence.entries;
+absl::Status Builder::CreateSorts(const EvidenceSet& evidence) {
   std::error_code error;
   const std::string temporary = options_.temporary_folder.empty()
                                     ? fs::temp_directory_path(error).string()
                                     : options_.temporary_folder;
-  NAKADACHI_ASSIGN_OR_RETURN(
-      rows_, ExternalSort<Row>::Create(temporary, std::max<size_t>(1, options_.rows_in_memory)));
+  const size_t in_memory = std::max<size_t>(1, options_.rows_in_memory);
+  NAKADACHI_ASSIGN_OR_RETURN(rows_, ExternalSort<Row>::Create(temporary, in_memory));
   for (auto& postings : postings_) {
-    NAKADACHI_ASSIGN_OR_RETURN(
-        postings,
-        ExternalSort<Posting>::Create(temporary, std::max<size_t>(1, options_.rows_in_memory)));
+    NAKADACHI_ASSIGN_OR_RETURN(postings, ExternalSort<Posting>::Create(temporary, in_memory));
   }
+  const LogSource& broker = evidence.logs.front();
+  if (broker.reader == nullptr || !fs::exists(fs::path(broker.folder) / kPersonsName, error)) {
+    return absl::OkStatus();
+  }
+  NAKADACHI_ASSIGN_OR_RETURN(persons_, ExternalSort<PersonOf>::Create(temporary, in_memory));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Indexed> Builder::Build() {
+  NAKADACHI_ASSIGN_OR_RETURN(const EvidenceSet evidence, OpenEvidence({options_.folder}));
+  all_ = evidence.entries;
+  NAKADACHI_RETURN_IF_ERROR(CreateSorts(evidence));
   NAKADACHI_RETURN_IF_ERROR(ReadLogs(evidence));
+  NAKADACHI_RETURN_IF_ERROR(ComparePersons(evidence));
 
   // Made aside and then given its name, so that there is never half an index.
+  std::error_code error;
   fs::remove_all(Path(""), error);
   fs::create_directories(Path(""), error);
   NAKADACHI_RETURN_IF_ERROR(WriteRows());
   for (size_t d = 0; d < kDimensions; ++d) {
     NAKADACHI_RETURN_IF_ERROR(WritePostings(static_cast<Dimension>(d)));
   }
-  OutputFile about(Path(kAboutName));
-  const std::string text = AboutText(evidence);
-  NAKADACHI_RETURN_IF_ERROR(about.Write(text.data(), text.size()));
-  NAKADACHI_RETURN_IF_ERROR(about.Close());
+  NAKADACHI_RETURN_IF_ERROR(WriteText(kPersonsName, result_.persons));
+  NAKADACHI_RETURN_IF_ERROR(WriteText(kAboutName, AboutText(evidence)));
   fs::remove_all(IndexFolder(options_.folder), error);
   fs::rename(absl::StrCat(IndexFolder(options_.folder), ".new"), IndexFolder(options_.folder),
              error);
@@ -124,7 +143,14 @@ absl::StatusOr<uint64_t> Builder::Build() {
     return FieldError(absl::StatusCode::kUnavailable, IndexFolder(options_.folder), "io",
                       error.message());
   }
-  return count_;
+  result_.rows = count_;
+  return std::move(result_);
+}
+
+absl::Status Builder::WriteText(const std::string& name, const std::string& text) {
+  OutputFile file(Path(name));
+  NAKADACHI_RETURN_IF_ERROR(file.Write(text.data(), text.size()));
+  return file.Close();
 }
 
 // By all threads, whatever log comes next.
@@ -162,29 +188,87 @@ absl::Status Builder::ReadLogs(const EvidenceSet& evidence) {
   return status;
 }
 
+// What cannot be read is not found; a replay says that it cannot.
 absl::Status Builder::ReadBundle(const evidence::LogReader& reader, uint32_t log, uint64_t bundle) {
-  evidence::EntryBundle entries;
-  evidence::StatementBundle statements;
-  // What cannot be read is not found; a replay says that it cannot.
-  reader.ReadEntries(bundle, &entries).IgnoreError();
-  reader.ReadStatements(bundle, &statements).IgnoreError();
+  SignedBodies bodies(reader, bundle);
   google::protobuf::Arena arena;
   auto* statement = google::protobuf::Arena::CreateMessage<v1::Statement>(&arena);
   std::vector<Row> rows;
-  const size_t count = std::min(entries.size(), statements.bodies().size());
-  for (size_t i = 0; i < count; ++i) {
-    const evidence::Body& body = statements.bodies()[i];
-    if (body.state != evidence::BodyState::kPresent) continue;
+  std::vector<PersonOf> persons;
+  uint64_t unproven = 0;
+  for (size_t i = 0; i < bodies.size(); ++i) {
+    const uint64_t index = bundle * evidence::kWidth + i;
+    const SignedBodies::Entry entry = bodies.At(i);
+    const evidence::Body& body = entry.body;
+    const bool is_present = body.state == evidence::BodyState::kPresent;
+    if (is_present ? !entry.is_tiles : body.state == evidence::BodyState::kAbsent) ++unproven;
+    if (!is_present) continue;
+    const absl::string_view person = log == kBrokersLog ? body.person : absl::string_view();
+    if (!person.empty()) persons.push_back(Person(person, index, kBeside));
     if (!statement->ParseFromArray(body.statement.data(),
                                    static_cast<int>(body.statement.size()))) {
       continue;
     }
-    rows.push_back(RowOf(*statement, entries.commitment(i), log, bundle * evidence::kWidth + i));
+    rows.push_back(RowOf(SearchableOf(*statement, AsView(entry.commitment), person),
+                         statement->time_ms(), log, index));
   }
   absl::MutexLock lock(&mutex_);
   for (const Row& row : rows) NAKADACHI_RETURN_IF_ERROR(rows_->Add(row));
-  done_ += count;
+  for (const PersonOf& person : persons) {
+    if (persons_ != nullptr) NAKADACHI_RETURN_IF_ERROR(persons_->Add(person));
+  }
+  result_.unproven += unproven;
+  done_ += bodies.size();
   if (options_.progress) options_.progress(done_, all_);
+  return absl::OkStatus();
+}
+
+// Rows behind the checkpoint, or cut off, are of an export that did not come to its end.
+absl::Status Builder::ReadPersons(const evidence::LogReader& broker, const std::string& name) {
+  std::ifstream file(fs::path(broker.folder()) / name, std::ios::binary);
+  std::array<char, kPersonBytes> bytes;
+  while (file.read(bytes.data(), bytes.size())) {
+    const absl::string_view row(bytes.data(), bytes.size());
+    uint64_t leaf = 0;
+    for (const char byte : row.substr(16)) leaf = leaf << 8 | static_cast<uint8_t>(byte);
+    if (leaf >= broker.size()) continue;
+    NAKADACHI_RETURN_IF_ERROR(persons_->Add(Person(row.substr(0, 16), leaf, kInFile)));
+  }
+  return absl::OkStatus();
+}
+
+// Nothing proves who a permit is about, but the export says it twice.
+absl::Status Builder::ComparePersons(const EvidenceSet& evidence) {
+  if (persons_ == nullptr) return absl::OkStatus();
+  const evidence::LogReader& broker = *evidence.logs.front().reader;
+  NAKADACHI_RETURN_IF_ERROR(ReadPersons(broker, kPersonsName));
+  // What an exporter had not yet sorted into the file when it died.
+  NAKADACHI_RETURN_IF_ERROR(ReadPersons(broker, absl::StrCat(kPersonsName, ".part")));
+  uint64_t differing = 0;
+  uint64_t first = UINT64_MAX;
+  std::optional<PersonOf> last;
+  const auto close = [&] {
+    if (!last.has_value() || last->from == (kBeside | kInFile)) return;
+    ++differing;
+    first = std::min(first, last->leaf);
+  };
+  NAKADACHI_RETURN_IF_ERROR(persons_->ForEach([&](const PersonOf& person) {
+    if (last.has_value() && !(*last < person)) {
+      last->from |= person.from;
+      return absl::OkStatus();
+    }
+    close();
+    last = person;
+    return absl::OkStatus();
+  }));
+  close();
+  persons_.reset();
+  if (differing == 0) return absl::OkStatus();
+  result_.persons = absl::StrCat(
+      "whom permits are about is told in two ways: broker/persons and the codes beside the permits "
+      "differ in ",
+      differing, " rows, first about broker #", first,
+      "; one of them was changed since the export, and no proof covers either");
   return absl::OkStatus();
 }
 
@@ -216,7 +300,8 @@ absl::Status Builder::Post(uint32_t number, const Row& row) {
   NAKADACHI_RETURN_IF_ERROR(post(Dimension::kStaff, row.staff));
   NAKADACHI_RETURN_IF_ERROR(post(Dimension::kOutcome, row.outcome));
   NAKADACHI_RETURN_IF_ERROR(post(Dimension::kExchange, row.exchanges[0]));
-  return post(Dimension::kExchange, row.exchanges[1]);
+  NAKADACHI_RETURN_IF_ERROR(post(Dimension::kExchange, row.exchanges[1]));
+  return post(Dimension::kPerson, row.person);
 }
 
 absl::Status Builder::WritePostings(Dimension dimension) {
@@ -243,7 +328,7 @@ std::string PostingsName(Dimension dimension) {
 }
 
 std::string AboutText(const EvidenceSet& evidence) {
-  std::string text = "nakadachi/search-index/v1\n";
+  std::string text = "nakadachi/search-index/v2\n";
   for (const LogSource& source : evidence.logs) {
     absl::StrAppend(&text, source.author.ToString());
     if (source.reader != nullptr) {
@@ -255,8 +340,6 @@ std::string AboutText(const EvidenceSet& evidence) {
   return text;
 }
 
-absl::StatusOr<uint64_t> BuildIndex(const IndexOptions& options) {
-  return Builder(options).Build();
-}
+absl::StatusOr<Indexed> BuildIndex(const IndexOptions& options) { return Builder(options).Build(); }
 
 }  // namespace nakadachi::replay

@@ -88,6 +88,10 @@ class DecisionJoin final : public Join {
   bool IsMember(uint32_t institution, int64_t time_ms) {
     return tally_.judge.MemberAt(institution, time_ms + scene_.tolerance_ms) != nullptr;
   }
+  bool HadKey(uint32_t institution, int64_t time_ms) const {
+    const auto author = Author::Parse(scene_.RefOf({0, institution}).log);
+    return author.ok() && !scene_.history->directory().KeysAt(*author, time_ms).empty();
+  }
   void Add(absl::string_view kind, const DecisionFact& decision, std::string reason,
            const std::vector<Place>& related = {}) {
     found_ = true;
@@ -158,12 +162,12 @@ void DecisionJoin::Show(const DecisionFact* refusal, const QueryFact* query) {
 }
 
 void DecisionJoin::CheckUndecided(const QueryFact& query) {
+  if (scene_.Log(kBroker).has_stubs) {
+    return unjudged_.Add({query.commitment, kBroker});
+  }
   if (!scene_.Reaches(kBroker, query.time_ms + kUndecidedMs)) {
     ++tally_.figures.open;
     return;
-  }
-  if (scene_.Log(kBroker).has_stubs) {
-    return unjudged_.Add({query.commitment, kBroker});
   }
   ++tally_.figures.undecided;
   scene_.Add("query-undecided", PlaceOf(query), query.time_ms,
@@ -296,6 +300,10 @@ void DecisionJoin::Redecide(const DecisionFact& decision, const QueryFact* query
         unfounded("It was refused as malformed, but the query keeps every rule.");
       }
       return;
+    case v1::KEY_NOT_VALID:
+      if (!HadKey(decision.requester, decision.time_ms)) return;
+      // Perhaps the query was signed with another key than the one that was valid.
+      [[fallthrough]];
     default:
       --tally_.figures.redecided;
       ++tally_.figures.not_redecidable;

@@ -119,6 +119,16 @@ const std::vector<Kind>& Kinds() {
        "Of two checkpoints of one log, the longer bears the earlier time.", kClocks,
        "時刻が逆行するチェックポイント",
        "同じ台帳の二つのチェックポイントのうち、長い方の時刻が早い。", kClocksJa},
+      {"newer-checkpoint", kNote, Area::kStructure, "A checkpoint from after the export",
+       "A checkpoint that was seen elsewhere is of more entries than the export and of a later "
+       "time.",
+       "Not whether it is a later state of this log, nor whether the export was put back to an "
+       "older "
+       "one: export again, and give it anew.",
+       "エクスポート後のチェックポイント",
+       "他で見られたチェックポイントが、このエクスポートより後の時刻のもので、件数も多い。",
+       "同じ台帳の後の状態か、エクスポートが古いものに置き換えられたのかは分からない。"
+       "改めてエクスポートし、もう一度示すこと。"},
       {"body-absent", kNote, Area::kStructure, "Statements are absent",
        "Entries are in the tree and within the scope of the export, but their ledger could not "
        "give the statements.",

@@ -280,6 +280,9 @@ void LogCheck::Conclude() {
   }
   judge_.Report(entry_roots_, entries_hold, &sure_);
   report_.verifier_key = judge_.verifier_key();
+  CheckpointJudge::Cosigned cosigned = judge_.FindCosigned(*options_.directory);
+  report_.cosigned_size = cosigned.size;
+  report_.cosigned_by = std::move(cosigned.by);
   report_.rooted = entries_hold || (tiles_hold && runs_are_signed_);
   report_.proven = entries_hold && entries_whole_ && judge_.newest_signed();
   Finish();

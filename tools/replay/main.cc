@@ -5,7 +5,11 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/time.h"
+#include "absl/strings/str_join.h"
+#include "common/base/period.h"
+#include "common/base/status.h"
+#include "common/evidence/disk.h"
+#include "common/ledger/checkpoint.h"
 #include "tools/replay/film.h"
 #include "tools/replay/replay.h"
 #include "tools/replay/search.h"
@@ -17,6 +21,7 @@ namespace {
 constexpr int kClean = 0;
 constexpr int kFound = 1;
 constexpr int kUnreadable = 2;
+constexpr size_t kMaxCheckpointBytes = 128 << 10;
 
 constexpr char kFooter[] =
     "Exit codes: 0 no findings, whether or not all could be judged; 1 findings; 2 unreadable\n"
@@ -34,7 +39,8 @@ struct Arguments {
   SearchOptions search;
   std::string from;
   std::string to;
-  std::string html;  // where the page goes; empty: nowhere
+  std::vector<std::string> checkpoints;  // files
+  std::string html;                      // where the page goes; empty: nowhere
   bool json = false;
   std::string kind;
 };
@@ -64,7 +70,19 @@ int Fail(const absl::Status& status) {
   return kUnreadable;
 }
 
+absl::Status ReadCheckpoints(const std::vector<std::string>& files, ReplayOptions* options) {
+  for (const std::string& file : files) {
+    std::string& note = options->seen_checkpoints.emplace_back();
+    NAKADACHI_RETURN_IF_ERROR(evidence::ReadFile(file, kMaxCheckpointBytes, &note));
+    const auto parsed = ledger::ParseCheckpoint(note);
+    if (!parsed.ok()) return UnderField(file, parsed.status());
+  }
+  return absl::OkStatus();
+}
+
 int RunReplay(Arguments arguments) {
+  const absl::Status read = ReadCheckpoints(arguments.checkpoints, &arguments.replay);
+  if (!read.ok()) return Fail(read);
   absl::StatusOr<Report> report;
   {
     ProgressLine line;
@@ -84,39 +102,38 @@ int RunReplay(Arguments arguments) {
 }
 
 int RunIndex(Arguments arguments) {
-  absl::StatusOr<uint64_t> rows;
+  absl::StatusOr<Indexed> indexed;
   {
     ProgressLine line;
     arguments.index.progress = [&line](uint64_t done, uint64_t all) {
       line.Show("statements", done, all);
     };
-    rows = BuildIndex(arguments.index);
+    indexed = BuildIndex(arguments.index);
   }
-  if (!rows.ok()) return Fail(rows.status());
-  std::cout << *rows << " statements can be searched now\n";
-  return kClean;
+  if (!indexed.ok()) return Fail(indexed.status());
+  std::cout << indexed->rows << " statements can be searched now\n";
+  if (indexed->unproven > 0) {
+    std::cout << indexed->unproven
+              << " entries are not there, or not what was signed: what they said is not found. A "
+                 "replay tells which\n";
+  }
+  if (!indexed->persons.empty()) std::cout << "No search by person: " << indexed->persons << "\n";
+  return indexed->unproven == 0 && indexed->persons.empty() ? kClean : kFound;
 }
 
-// A day in Japan, from its begin, or an instant as in RFC 3339.
-bool ParseTime(const std::string& text, int64_t* time_ms) {
-  if (text.empty()) return true;
-  absl::Time time;
-  std::string error;
-  if (!absl::ParseTime("%Y-%m-%d", text, absl::FixedTimeZone(9 * 3600), &time, &error) &&
-      !absl::ParseTime(absl::RFC3339_full, text, &time, &error)) {
-    return false;
+absl::Status ParsePeriod(const Arguments& arguments, SearchOptions* options) {
+  if (!arguments.from.empty()) {
+    NAKADACHI_ASSIGN_OR_RETURN(options->from_ms, ParseFrom(arguments.from, "from"));
   }
-  *time_ms = absl::ToUnixMillis(time);
-  return true;
+  if (!arguments.to.empty()) {
+    NAKADACHI_ASSIGN_OR_RETURN(options->until_ms, ParseUntil(arguments.to, "to"));
+  }
+  return absl::OkStatus();
 }
 
 int RunSearch(Arguments arguments) {
-  if (!ParseTime(arguments.from, &arguments.search.from_ms) ||
-      !ParseTime(arguments.to, &arguments.search.until_ms)) {
-    std::cerr << "nakadachi-replay: a time is a day, 2024-04-01, or an instant, "
-                 "2024-04-01T09:00:00+09:00\n";
-    return kUnreadable;
-  }
+  const absl::Status period = ParsePeriod(arguments, &arguments.search);
+  if (!period.ok()) return Fail(period);
   const auto result = Search(arguments.search);
   if (!result.ok()) return Fail(result.status());
   std::cout << (arguments.json ? ToJson(*result) : ToText(*result));
@@ -144,29 +161,52 @@ int Explain(const std::string& id) {
   return kClean;
 }
 
+constexpr char kSearchFooter[] =
+    "A day is 2024-06-03, 令和6年6月3日, R6.6.3 or 2024/6/3; a time is 2024-06-03T09:00 or\n"
+    "2024-06-03T09:00:30, in Japan unless an offset follows the seconds.\n"
+    "Exit codes: 0 found or not; 1 a hit is not proven; 2 wrong usage, or no index that fits.\n"
+    "Example: nakadachi-replay search evidence/ --from 2024-06-03 --to 2024-06-03";
+
 CLI::App* AddSearch(CLI::App& app, Arguments& arguments) {
   SearchOptions& options = arguments.search;
   CLI::App* search = app.add_subcommand(
-      "search",
-      "Finds recorded statements, each with its proof; all that is given must hold. Exit code 1 "
-      "where a hit is not proven");
-  search->add_option("DIR", options.folder, "An export with an index")
+      "search", "Finds recorded statements, each with its proof; all that is given must hold");
+  search->footer(kSearchFooter);
+  search->add_option("DIR", options.folders, "Exports, each with an index; hits by time")
       ->required()
       ->check(CLI::ExistingDirectory);
-  search->add_option("--person", options.person,
-                     "Permits about a person, by record-management code (by the broker's word)");
-  search->add_option("--institution", options.institution, "As requester or provider, by code");
-  search->add_option("--procedure", options.procedure, "As the permission list names it");
-  search->add_option("--staff", options.staff, "Pseudonym");
-  search->add_option("--outcome", options.outcome,
-                     "permitted, provided, not-held, not-registered, withheld, awaiting-review, "
-                     "refused-<reason>");
-  search->add_option("--from", arguments.from, "From this day in Japan, or instant");
-  search->add_option("--to", arguments.to, "Before this day in Japan, or instant");
-  search->add_option("--limit", options.limit, "Show so many (default 100)");
-  search->add_option("--vkey", options.verifier_key, "The broker's first key");
+  // Else what was left empty by mistake would look for more than was meant.
+  const CLI::Validator filled(
+      [](std::string& text) { return std::string(text.empty() ? "is empty" : ""); }, "", "filled");
+  const auto add = [&](const char* name, std::string& value, const std::string& help) {
+    search->add_option(name, value, help)->check(filled);
+  };
+  add("--person", options.person,
+      "Permits about a person (by the broker's word), by record-management code: 32 hexadecimal "
+      "digits, shown with each permit where the export has them");
+  add("--institution", options.institution,
+      "As requester or provider, or whose other statement: a code, or broker");
+  add("--procedure", options.procedure, "As the permission list names it");
+  add("--staff", options.staff, "Pseudonym");
+  add("--outcome", options.outcome, absl::StrJoin(OutcomeWords(), ", "));
+  add("--from", arguments.from, "From this day or time on");
+  add("--to", arguments.to, "Up to this day (with it) or time (without it)");
+  add("--vkey", options.verifier_key, "The broker's first key (default: as the first export says)");
+  search->add_option("--limit", options.limit, "Show so many, the earliest (default 100)")
+      ->check(CLI::NonNegativeNumber);
   search->add_flag("--json", arguments.json, "Print JSON");
   return search;
+}
+
+CLI::App* AddIndex(CLI::App& app, Arguments& arguments) {
+  CLI::App* index = app.add_subcommand(
+      "index",
+      "Makes an export searchable. Exit code 1 where not all of it can be found: entries that are "
+      "not what was signed, or persons' codes that differ");
+  index->add_option("DIR", arguments.index.folder, "An export")
+      ->required()
+      ->check(CLI::ExistingDirectory);
+  return index;
 }
 
 int Main(int argc, char** argv) {
@@ -180,6 +220,12 @@ int Main(int argc, char** argv) {
   app.add_option("--vkey", arguments.replay.verifier_key,
                  "The broker's first key as a C2SP verifier key, from another source than the "
                  "export (default: as the export says)");
+  app.add_option(
+         "--checkpoint", arguments.checkpoints,
+         "A file with a signed checkpoint that somebody else was shown, of any of the logs: "
+         "it must be a state of the same history (may be repeated)")
+      ->allow_extra_args(false)
+      ->check(CLI::ExistingFile);
   app.add_flag("--json", arguments.json, "Print the whole report as JSON");
   app.add_option("--html", arguments.html,
                  "Also write the report as one page, Japanese and English, that any browser shows "
@@ -196,10 +242,7 @@ int Main(int argc, char** argv) {
   app.add_option("--temporary", arguments.replay.temporary_folder,
                  "Folder for temporary files, about 800 bytes an exchange")
       ->check(CLI::ExistingDirectory);
-  CLI::App* index = app.add_subcommand("index", "Makes an export searchable");
-  index->add_option("DIR", arguments.index.folder, "An export")
-      ->required()
-      ->check(CLI::ExistingDirectory);
+  CLI::App* index = AddIndex(app, arguments);
   CLI::App* search = AddSearch(app, arguments);
   CLI::App* explain = app.add_subcommand(
       "explain", "What a kind of finding means, and what cannot be concluded from it");

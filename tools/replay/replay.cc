@@ -75,6 +75,8 @@ absl::StatusOr<Report> Replayer::Run(ReplayTimes* times) {
     NAKADACHI_RETURN_IF_ERROR(scan.Flush());
   }
   if (!report_.logs.front().sound && report_.logs.front().size == 0) {
+    const absl::Status& status = evidence_.logs.front().status;
+    if (!status.ok()) return status;
     return FieldError(absl::StatusCode::kDataLoss, evidence_.logs.front().folder, "unreadable",
                       "the broker's log cannot be read");
   }
@@ -83,11 +85,13 @@ absl::StatusOr<Report> Replayer::Run(ReplayTimes* times) {
     tallies_.push_back(std::make_unique<Tally>(history_.get(), &interners_, &rereader_,
                                                report_.logs.front().size));
   }
-  NAKADACHI_RETURN_IF_ERROR(RunJoin("decisions", JoinDecisions));
-  NAKADACHI_RETURN_IF_ERROR(RunJoin("answers", JoinAnswers));
-  NAKADACHI_RETURN_IF_ERROR(RunJoin("references", JoinReferences));
-  NAKADACHI_RETURN_IF_ERROR(RunJoin("permit numbers", JoinNumbers));
-  NAKADACHI_RETURN_IF_ERROR(RunJoin("what was not judged", JoinUnjudged));
+  if (!history_->of_another_key()) {
+    NAKADACHI_RETURN_IF_ERROR(RunJoin("decisions", JoinDecisions));
+    NAKADACHI_RETURN_IF_ERROR(RunJoin("answers", JoinAnswers));
+    NAKADACHI_RETURN_IF_ERROR(RunJoin("references", JoinReferences));
+    NAKADACHI_RETURN_IF_ERROR(RunJoin("permit numbers", JoinNumbers));
+    NAKADACHI_RETURN_IF_ERROR(RunJoin("what was not judged", JoinUnjudged));
+  }
   Finish();
   report_.elapsed_s = SecondsSince(start);
   if (times != nullptr) *times = {structure_s, report_.elapsed_s - structure_s};
@@ -96,6 +100,9 @@ absl::StatusOr<Report> Replayer::Run(ReplayTimes* times) {
 
 absl::Status Replayer::Open() {
   NAKADACHI_ASSIGN_OR_RETURN(evidence_, OpenEvidence(options_.folders));
+  for (const std::string& note : options_.seen_checkpoints) {
+    NAKADACHI_RETURN_IF_ERROR(AddSeenCheckpoint(note, &evidence_));
+  }
   NAKADACHI_ASSIGN_OR_RETURN(const Ed25519PublicKey anchor,
                              TrustAnchor(evidence_, options_.verifier_key));
   report_.trust_anchor = ledger::VerifierKey(ledger::Origin(Author::Broker()), anchor);
@@ -187,7 +194,11 @@ LogReport Replayer::ReportOf(const LogSource& source, const StructureReport& str
   log.folder = source.folder;
   log.origin = ledger::Origin(source.author);
   log.readable = structure.readable;
-  log.sound = structure.proven && structure.findings.empty() && structure.more_findings == 0;
+  const bool whole = std::all_of(structure.findings.begin(), structure.findings.end(),
+                                 [](const StructureFinding& finding) {
+                                   return finding.kind == StructureKind::kNewerCheckpoint;
+                                 });
+  log.sound = structure.proven && whole && structure.more_findings == 0;
   log.size = structure.size;
   log.note = structure.checkpoint;
   log.checkpoint_ms = structure.checkpoint_ms;
@@ -201,6 +212,8 @@ LogReport Replayer::ReportOf(const LogSource& source, const StructureReport& str
   log.erasures = held.erasures;
   log.root = HexEncode(structure.root);
   log.verifier_key = structure.verifier_key;
+  log.cosigned_size = structure.cosigned_size;
+  log.cosigned_by = structure.cosigned_by;
   return log;
 }
 
@@ -255,6 +268,10 @@ void Replayer::Finish() {
     tally->MergeInto(&report_);
     sample.Merge(tally->sample);
   }
+  if (history_->of_another_key()) {
+    std::map<std::string, uint64_t>& of_broker = report_.logs.front().statements;
+    report_.figures.not_judged = of_broker["permit"] + of_broker["refusal"];
+  }
   AddNotJudged();
   for (const ExchangePlaces& places : sample.Chosen()) {
     report_.exchanges.push_back(scene_.RefsOf(places));
@@ -264,6 +281,7 @@ void Replayer::Finish() {
     for (const permission::Row& row : list->list->rows()) report_.procedures[row.procedure];
   }
   for (const auto& [procedure, use] : report_.procedures) {
+    if (!report_.all_use_seen()) break;
     if (use.queries == 0 && use.permits == 0 && use.refusals.empty()) {
       report_.procedures_never_used.push_back(procedure);
     }

@@ -16,6 +16,9 @@ namespace nakadachi::replay {
 struct ReplayOptions {
   std::vector<std::string> folders;  // exports
   std::string verifier_key;          // the broker's first key, C2SP; empty: as the export says
+  // Signed checkpoints that somebody else was shown (a member, another inspector): each must be a
+  // state of the log that its origin names.
+  std::vector<std::string> seen_checkpoints;
   int threads = 2;
   // By how much honest clocks may differ, and what is recorded at once may stand in another order.
   int64_t tolerance_ms = 30'000;

@@ -63,8 +63,11 @@ std::vector<std::string> Report::UnreadLogs() const {
 }
 
 bool Report::whole() const {
-  return UnreadLogs().empty() && unseen() == 0 && figures.not_judged == 0;
+  return UnreadLogs().empty() && unseen() == 0 && figures.not_judged == 0 &&
+         figures.not_redecidable == 0 && totals.count("newer-checkpoint") == 0;
 }
+
+bool Report::all_use_seen() const { return !logs.empty() && logs.front().unseen() == 0; }
 
 absl::string_view Report::verdict() const {
   if (!clean()) return "findings";

@@ -38,7 +38,9 @@ struct LogReport {
   std::string root;       // hex, recomputed
   std::string note;       // the checkpoint as exported
   int64_t checkpoint_ms = 0;
-  std::string verifier_key;  // C2SP, of the key that signed; empty where none that is known did
+  std::string verifier_key;    // C2SP, of the key that signed; empty where none that is known did
+  uint64_t cosigned_size = 0;  // of the largest checkpoint that members cosigned; 0: none is here
+  std::vector<std::string> cosigned_by;        // as witnesses: their codes
   std::map<std::string, uint64_t> statements;  // by kind: "query", "permit", …
   uint64_t unread = 0;                         // entries that are not there or unreadable
   uint64_t erased = 0;                         // bodies that retention has destroyed
@@ -163,7 +165,7 @@ struct Report {
   std::map<std::string, Use> procedures;    // all of the lists, also those never used
   std::map<std::string, Use> as_requester;  // by institution
   std::map<std::string, Use> as_provider;
-  std::vector<std::string> procedures_never_used;
+  std::vector<std::string> procedures_never_used;  // empty unless all_use_seen()
   // A few exchanges to show, those with findings first, then evenly spread; see Sample.
   std::vector<ExchangeRefs> exchanges;
   Timeline timeline;             // of all exchanges, by the time of their decision
@@ -175,8 +177,11 @@ struct Report {
   uint64_t unseen() const;  // statements, of all logs
   // Those that are not there, and those of which nothing can be read.
   std::vector<std::string> UnreadLogs() const;
-  // Every statement of every log was there, and every exchange judged.
+  // Every statement of every log was there, every exchange judged, every refusal decided again, and
+  // no log is older than a checkpoint of it that was given.
   bool whole() const;
+  // Every statement of the broker's log was there: what is not counted was not asked.
+  bool all_use_seen() const;
   // "clean" only where both hold; "no-findings"; "findings".
   absl::string_view verdict() const;
 };

@@ -82,6 +82,13 @@ void AddNotJudged(const Report& report, std::string* text) {
     absl::StrAppend(text, ", ", unread.size(), " logs that are not there or unreadable (",
                     absl::StrJoin(unread, ", "), ")");
   }
+  if (report.figures.not_redecidable > 0) {
+    absl::StrAppend(text, ", ", report.figures.not_redecidable,
+                    " refusals that rest on what no ledger holds");
+  }
+  if (const auto newer = report.totals.find("newer-checkpoint"); newer != report.totals.end()) {
+    absl::StrAppend(text, ", ", newer->second, " checkpoints from after the export");
+  }
   absl::StrAppend(text, "\n");
 }
 
@@ -96,6 +103,10 @@ void AddLog(const LogReport& log, std::string* text) {
   const std::map<std::string, uint64_t> unseen = UnseenOf(log);
   if (!unseen.empty()) absl::StrAppend(text, "; ", Counts(unseen));
   if (log.not_judged > 0) absl::StrAppend(text, "; exchanges not judged ", log.not_judged);
+  if (log.cosigned_size > 0) {
+    absl::StrAppend(text, "; cosigned up to entry ", log.cosigned_size, " by ",
+                    absl::StrJoin(log.cosigned_by, ", "));
+  }
   absl::StrAppend(text, "\n");
   for (const ErasureReport& erasure : log.erasures) {
     absl::StrAppend(text, "    ", erasure.done ? "erased" : "erasure begun", " ",
@@ -139,11 +150,14 @@ std::string ToText(const Report& report) {
       &text, "Decided again: ", f.redecided,
       "; resting on what no ledger holds: ", f.not_redecidable,
       "; not judged in whole (erased, out of scope, absent, not reached): ", f.not_judged, "\n");
-  absl::StrAppend(&text, "Procedures\n");
+  absl::StrAppend(&text, report.all_use_seen() ? "Procedures\n"
+                                               : "Procedures, as far as statements are here\n");
   for (const auto& [name, use] : report.procedures) {
     if (use.queries + use.permits > 0 || !use.refusals.empty()) AddProcedure(name, use, &text);
   }
-  if (!report.procedures_never_used.empty()) {
+  if (!report.all_use_seen()) {
+    absl::StrAppend(&text, "Never used: cannot be told, statements of the broker are not here\n");
+  } else if (!report.procedures_never_used.empty()) {
     absl::StrAppend(&text, "Never used: ", absl::StrJoin(report.procedures_never_used, ", "), "\n");
   }
   return text;

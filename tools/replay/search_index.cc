@@ -21,9 +21,8 @@
 namespace nakadachi::replay {
 namespace {
 
-absl::Status Stale(absl::string_view why) {
-  return FieldError(absl::StatusCode::kFailedPrecondition, "index", "stale-index",
-                    absl::StrCat(why, ": make it again with `nakadachi-replay index`"));
+uint32_t Of(Dimension dimension, const std::string& value) {
+  return value.empty() ? 0 : Fingerprint(dimension, value);
 }
 
 template <typename Parties>
@@ -45,6 +44,8 @@ absl::string_view DimensionName(Dimension dimension) {
       return "outcome";
     case Dimension::kExchange:
       return "exchange";
+    case Dimension::kPerson:
+      return "person";
   }
   NAKADACHI_CHECK(false);
 }
@@ -56,7 +57,8 @@ uint32_t Fingerprint(Dimension dimension, absl::string_view value) {
   return std::max<uint32_t>(fingerprint, 1);  // 0 is no value
 }
 
-Searchable SearchableOf(const v1::Statement& statement, absl::string_view commitment) {
+Searchable SearchableOf(const v1::Statement& statement, absl::string_view commitment,
+                        absl::string_view person) {
   Searchable found;
   const std::string own(commitment);
   switch (statement.kind_case()) {
@@ -71,6 +73,7 @@ Searchable SearchableOf(const v1::Statement& statement, absl::string_view commit
       found.procedure = statement.permit().procedure();
       found.outcome = "permitted";
       found.exchanges = {statement.permit().query_commitment(), own};
+      found.person = std::string(person);
       break;
     case v1::Statement::kRefusal:
       SetParties(statement.refusal(), &found);
@@ -102,6 +105,27 @@ Searchable SearchableOf(const v1::Statement& statement, absl::string_view commit
       break;
   }
   return found;
+}
+
+Row RowOf(const Searchable& found, int64_t time_ms, uint32_t log, uint64_t index) {
+  Row row{};
+  row.time_ms = time_ms;
+  row.index = index;
+  row.log = log;
+  for (size_t i = 0; i < 2; ++i) {
+    row.institutions[i] = Of(Dimension::kInstitution, found.institutions[i]);
+    row.exchanges[i] = Of(Dimension::kExchange, found.exchanges[i]);
+  }
+  row.procedure = Of(Dimension::kProcedure, found.procedure);
+  row.staff = Of(Dimension::kStaff, found.staff);
+  row.outcome = Of(Dimension::kOutcome, found.outcome);
+  row.person = Of(Dimension::kPerson, found.person);
+  return row;
+}
+
+absl::Status StaleIndex(absl::string_view why) {
+  return FieldError(absl::StatusCode::kFailedPrecondition, "index", "stale-index",
+                    absl::StrCat(why, ": make it again with `nakadachi-replay index`"));
 }
 
 absl::StatusOr<MappedFile> MappedFile::Open(const std::string& path) {
@@ -140,17 +164,26 @@ absl::StatusOr<SearchIndex> SearchIndex::Open(const std::string& export_folder,
                                               const EvidenceSet& evidence) {
   SearchIndex index;
   auto about = MappedFile::Open(IndexFile(export_folder, kAboutName));
-  if (!about.ok()) return Stale("there is none");
-  if (about->bytes() != AboutText(evidence)) return Stale("the export has changed since");
+  if (!about.ok()) return StaleIndex(absl::StrCat("there is none in ", export_folder));
+  if (about->bytes() != AboutText(evidence))
+    return StaleIndex(absl::StrCat(export_folder, " has changed since"));
   NAKADACHI_ASSIGN_OR_RETURN(index.rows_, MappedFile::Open(IndexFile(export_folder, kRowsName)));
   const auto rows = static_cast<uint64_t>(index.rows_.end<Row>() - index.rows_.begin<Row>());
+  NAKADACHI_ASSIGN_OR_RETURN(index.persons_,
+                             MappedFile::Open(IndexFile(export_folder, kPersonsName)));
   for (size_t d = 0; d < kDimensions; ++d) {
     const std::string name = PostingsName(static_cast<Dimension>(d));
     NAKADACHI_ASSIGN_OR_RETURN(index.postings_[d],
                                MappedFile::Open(IndexFile(export_folder, name)));
   }
-  if (rows > UINT32_MAX) return Stale("it is too long");
+  if (rows > UINT32_MAX) return StaleIndex("it is too long");
   return index;
+}
+
+absl::StatusOr<Row> SearchIndex::At(uint32_t number) const {
+  const Row* row = rows_.begin<Row>() + number;
+  if (row >= rows_.end<Row>()) return StaleIndex("it is damaged");
+  return *row;
 }
 
 std::pair<uint32_t, uint32_t> SearchIndex::RowsOf(int64_t from_ms, int64_t until_ms) const {

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
@@ -14,8 +16,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr char kAssertion[] =
-    "That these permits are about the person is the broker's own assertion; no recorded statement "
-    "says it.";
+    "Whom a permit is about is the broker's own assertion; no recorded statement says it.";
+
+std::string OperationOf(const v1::Statement& statement) { return statement.operation().kind(); }
 
 const v1::Permit* PermitOf(const v1::Statement& statement) {
   return statement.has_permit() ? &statement.permit() : nullptr;
@@ -29,11 +32,13 @@ Json SummaryOf(const Hit& hit) {
   const auto add = [&json](const char* name, const std::string& value) {
     if (!value.empty()) json[name] = value;
   };
+  add("operation", OperationOf(hit.statement));
   add("requester", found.institutions[1].empty() ? "" : found.institutions[0]);
   add("provider", found.institutions[1]);
   add("procedure", found.procedure);
   add("staff", found.staff);
   add("outcome", found.outcome);
+  add("person", hit.person);
   if (const v1::Permit* permit = PermitOf(hit.statement)) {
     json["items"] = std::vector<std::string>(permit->items().begin(), permit->items().end());
     json["legal_basis"] =
@@ -45,7 +50,7 @@ Json SummaryOf(const Hit& hit) {
 }
 
 Json Of(const Hit& hit) {
-  Json json = {{"log", hit.entry.log}, {"index", hit.entry.index}};
+  Json json = {{"log", hit.entry.log}, {"index", hit.entry.index}, {"export", hit.folder}};
   json.update(SummaryOf(hit));
   json["proven"] = hit.proven;
   if (!hit.proven) json["problem"] = hit.problem;
@@ -62,19 +67,27 @@ Json Of(const Hit& hit) {
   return json;
 }
 
-void AddHit(const Hit& hit, std::string* text) {
+// Texts of statements, fit for a terminal.
+void AddHit(const Hit& hit, bool with_folder, std::string* text) {
   const Searchable found = SearchableOf(hit.statement, "");
   absl::StrAppend(
       text, hit.entry.log, " #", hit.entry.index, "  ",
       absl::FormatTime("%Y-%m-%d %H:%M:%E3S UTC", absl::FromUnixMillis(hit.statement.time_ms()),
                        absl::UTCTimeZone()),
       "  ", KindName(hit.statement.kind_case()));
+  const auto add = [text](absl::string_view before, const std::string& part) {
+    if (!part.empty()) absl::StrAppend(text, before, absl::Utf8SafeCEscape(part));
+  };
+  add(" ", OperationOf(hit.statement));
   if (!found.institutions[1].empty()) {
-    absl::StrAppend(text, "  ", found.institutions[0], " asks ", found.institutions[1]);
+    add("  ", found.institutions[0]);
+    add(" asks ", found.institutions[1]);
   }
-  for (const std::string* part : {&found.procedure, &found.outcome, &found.staff}) {
-    if (!part->empty()) absl::StrAppend(text, "  ", *part);
-  }
+  add("  ", found.procedure);
+  add("  ", found.outcome);
+  add("  ", found.staff);
+  add("  person ", hit.person);
+  if (with_folder) absl::StrAppend(text, "  in ", hit.folder);
   absl::StrAppend(text, hit.proven ? "  proven" : absl::StrCat("  NOT PROVEN: ", hit.problem),
                   "\n");
   if (hit.exchange.empty()) return;
@@ -86,12 +99,20 @@ void AddHit(const Hit& hit, std::string* text) {
                   "\n");
 }
 
+// Of what is shown only: what is not has not been looked at.
+std::string ProvenText(const SearchResult& result) {
+  if (result.hits.empty()) return "";
+  if (!result.all_proven()) return ", NOT ALL PROVEN";
+  return result.hits.size() == result.matches ? ", all proven" : ", all shown are proven";
+}
+
 }  // namespace
 
 std::string ToJson(const SearchResult& result) {
   Json json = {{"matches", result.matches},
                {"shown", result.hits.size()},
-               {"all_proven", result.all_proven()},
+               {"all_proven", result.hits.empty() ? Json() : Json(result.all_proven())},
+               {"unknown", result.unknown},
                {"elapsed_s", result.elapsed_s}};
   if (result.person_by_assertion) json["person"] = kAssertion;
   json["hits"] = Json::array();
@@ -101,9 +122,15 @@ std::string ToJson(const SearchResult& result) {
 
 std::string ToText(const SearchResult& result) {
   std::string text;
-  for (const Hit& hit : result.hits) AddHit(hit, &text);
-  absl::StrAppend(&text, result.matches, " matches, ", result.hits.size(), " shown, ",
-                  result.all_proven() ? "all proven" : "NOT ALL PROVEN", "\n");
+  const bool several =
+      std::any_of(result.hits.begin(), result.hits.end(),
+                  [&result](const Hit& hit) { return hit.folder != result.hits.front().folder; });
+  for (const Hit& hit : result.hits) AddHit(hit, several, &text);
+  absl::StrAppend(&text, result.matches, " matches, ", result.hits.size(), " shown",
+                  ProvenText(result), "\n");
+  for (const std::string& option : result.unknown) {
+    absl::StrAppend(&text, "The ", option, " is not known to this evidence.\n");
+  }
   if (result.person_by_assertion) absl::StrAppend(&text, kAssertion, "\n");
   return text;
 }

@@ -23,9 +23,11 @@ StructureReport Unreadable(const StructureOptions& options, const absl::Status& 
       absl::IsNotFound(status) ? StructureKind::kMissingFile : StructureKind::kUnreadable;
   finding.author = options.author;
   finding.file = GetFieldRule(status).field;
-  finding.reason = finding.kind == StructureKind::kMissingFile
-                       ? "Without its checkpoint a log proves nothing."
-                       : std::string(status.message());
+  finding.reason =
+      finding.kind == StructureKind::kMissingFile
+          ? "Without its checkpoint a log proves nothing. An export that was interrupted goes on "
+            "when it is asked for again."
+          : std::string(status.message());
   report.findings.push_back(std::move(finding));
   return report;
 }
@@ -143,6 +145,8 @@ absl::string_view ToWord(StructureKind kind) {
       return "unproven-key";
     case StructureKind::kForeignOrigin:
       return "foreign-origin";
+    case StructureKind::kNewerCheckpoint:
+      return "newer-checkpoint";
     case StructureKind::kClockMovedBack:
       return "clock-moved-back";
   }

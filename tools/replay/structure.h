@@ -40,6 +40,7 @@ enum class StructureKind {
   kUnprovenKey,       // as kForeignKey, but the statement that names the key may be absent
   kForeignOrigin,     // a checkpoint of another log
   kClockMovedBack,    // a longer checkpoint bears an earlier time
+  kNewerCheckpoint,   // seen elsewhere, of a later time than the export: no fault
 };
 // "changed-entry": a stable word for reports.
 absl::string_view ToWord(StructureKind kind);
@@ -123,7 +124,11 @@ struct StructureReport {
   uint64_t checkpoints = 0;           // that were checked, the newest among them
   std::string root;                   // recomputed from the entries, 32 bytes
   std::string verifier_key;           // C2SP, that signed the newest; empty where none did
-  std::string checkpoint;             // the newest note
+  // The largest checkpoint of the log that members have cosigned as witnesses, and which of them;
+  // 0: none is among the evidence.
+  uint64_t cosigned_size = 0;
+  std::vector<std::string> cosigned_by;
+  std::string checkpoint;  // the newest note
   int64_t checkpoint_ms = 0;
 };
 

@@ -8,9 +8,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "common/base/csv.h"
 #include "common/base/ids.h"
 #include "common/base/status.h"
+#include "tools/simulator/scenario_words.h"
 
 namespace nakadachi::simulator {
 namespace {
@@ -155,9 +157,41 @@ absl::StatusOr<Words> SplitWords(absl::string_view line, int number) {
   return words;
 }
 
-absl::Status CheckCode(const Step& step) {
-  if (!step.Has("code")) return absl::OkStatus();
-  return LocalGovernmentCode::Parse(step.Word("code"), LineField(step.line)).status();
+absl::Status CheckNumber(const Step& step) {
+  const std::string& word = step.Word("n");
+  if (step.verb == Verb::kSeed) return SeedOf(word).status();
+  NAKADACHI_ASSIGN_OR_RETURN(const size_t count, CountOf(word));
+  if (step.verb != Verb::kLoad || count > 0) return absl::OkStatus();
+  return InvalidField("n", "number", "a load without a query in flight asks nothing");
+}
+
+// The network's clock goes forward; that of one process may be behind.
+absl::Status CheckDuration(const Step& step) {
+  const std::string& word = step.Word("duration");
+  return step.verb == Verb::kSkew ? DurationOf(word).status() : PositiveDurationOf(word).status();
+}
+
+// Words that do not mean what the form wants, before any of it is carried out.
+absl::Status CheckWords(const Step& step) {
+  for (const char* code : {"code", "from", "requester", "provider"}) {
+    if (!step.Has(code)) continue;
+    NAKADACHI_RETURN_IF_ERROR(LocalGovernmentCode::Parse(step.Word(code), code).status());
+  }
+  if (step.Has("n")) NAKADACHI_RETURN_IF_ERROR(CheckNumber(step));
+  if (step.Has("duration")) NAKADACHI_RETURN_IF_ERROR(CheckDuration(step));
+  for (const char* time : {"time", "date"}) {
+    if (step.Has(time)) NAKADACHI_RETURN_IF_ERROR(TimeOf(step.Word(time)).status());
+  }
+  return absl::OkStatus();
+}
+
+// The line is the field; whose word it is, the text says ("line 3: n: expected …").
+absl::Status AtLine(int line, const absl::Status& status) {
+  if (status.ok()) return status;
+  const FieldRule found = GetFieldRule(status);
+  absl::string_view message = status.message();
+  absl::ConsumeSuffix(&message, absl::StrCat(" [", found.rule, "]"));
+  return InvalidField(LineField(line), found.rule, message);
 }
 
 std::string FormsThatBeginWith(const std::string& word) {
@@ -201,7 +235,7 @@ absl::StatusOr<Scenario> ParseScenario(absl::string_view text) {
         return InvalidField(LineField(number), "order",
                             absl::StrCat("'", words[0], "' stands before all steps"));
       }
-      NAKADACHI_RETURN_IF_ERROR(CheckCode(step));
+      NAKADACHI_RETURN_IF_ERROR(AtLine(number, CheckWords(step)));
       (form.setting ? scenario.settings : scenario.steps).push_back(std::move(step));
       matched = true;
       break;

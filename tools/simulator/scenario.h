@@ -69,8 +69,9 @@ struct Scenario {
 };
 
 // INVALID_ARGUMENT with the line; rules "step" (no form fits; the message shows the forms that
-// begin alike), those of local-government codes, "quote", "order" (a setting after the first step),
-// "utf-8".
+// begin alike), those of local-government codes, "number", "duration" and "time"
+// (scenario_words.h), "quote", "order" (a setting after the first step), "utf-8". What a step
+// speaks of (a resident, a process, a file) is looked for when its turn comes.
 absl::StatusOr<Scenario> ParseScenario(absl::string_view text);
 
 // The forms of all steps, for a help text.

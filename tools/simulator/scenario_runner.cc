@@ -303,7 +303,7 @@ absl::Status Runner::SetProtection(const Step& step) {
   request.set_addressee_number(number->second.Reveal());
   request.set_automatic_reply_disabled(step.verb == Verb::kProtect);
   if (step.verb == Verb::kWithhold) request.add_withheld_items(step.Word("item"));
-  return office->connection().SetProtection(request);
+  return office->connection().SetProtection(request).status();
 }
 
 Question Runner::NewQuestion(PersonIndex person, const LocalGovernmentCode& requester,
@@ -425,8 +425,9 @@ absl::StatusOr<NetworkOptions> WithSettings(NetworkOptions options, const Scenar
     } else if (step.verb == Verb::kPermitValidity) {
       NAKADACHI_ASSIGN_OR_RETURN(options.permit_validity, DurationOf(step.Word("duration")));
     } else if (step.verb == Verb::kList && step.Word("file") != "japan") {
-      NAKADACHI_ASSIGN_OR_RETURN(options.permission_list_csv,
-                                 ReadFile(base_folder, step.Word("file")));
+      auto csv = ReadFile(base_folder, step.Word("file"));
+      if (!csv.ok()) return UnderField(absl::StrCat("line ", step.line), csv.status());
+      options.permission_list_csv = *std::move(csv);
     }
   }
   return options;
@@ -438,7 +439,7 @@ absl::StatusOr<std::unique_ptr<ScenarioRunner>> ScenarioRunner::Create(
   uint64_t seed = 1;
   for (const Step& step : scenario.settings) {
     if (step.verb != Verb::kSeed) continue;
-    NAKADACHI_ASSIGN_OR_RETURN(seed, CountOf(step.Word("n")));
+    NAKADACHI_ASSIGN_OR_RETURN(seed, SeedOf(step.Word("n")));
   }
   return std::make_unique<Runner>(scenario, network, base_folder, say, seed);
 }

@@ -7,6 +7,7 @@
 
 #include "common/base/check.h"
 #include "common/base/status.h"
+#include "server/broker/model/member_rules.h"
 
 namespace nakadachi::broker {
 namespace {
@@ -97,7 +98,11 @@ absl::StatusOr<v1::Recorded> DirectoryDesk::Change(const std::string& request_id
   absl::MutexLock lock(&mutex_);
   NAKADACHI_ASSIGN_OR_RETURN(std::optional<stored::v1::AnsweredRequest> answered,
                              parts_.store->FindRequest(request_id));
-  if (!answered) return Record(std::move(change), request_id, digest);
+  if (!answered) {
+    // Only now: what was recorded before a rule was made stronger is still answered as it was.
+    NAKADACHI_RETURN_IF_ERROR(CheckNamesAndRoutes(change));
+    return Record(std::move(change), request_id, digest);
+  }
   if (answered->digest() != AsView(digest)) {
     return FieldError(absl::StatusCode::kAlreadyExists, "request_id", "request-id-reused",
                       "was used for another change");

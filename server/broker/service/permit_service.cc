@@ -62,7 +62,8 @@ class PermitServiceImpl final : public v1::PermitService::CallbackService {
   grpc::ServerUnaryReactor* FetchDirectory(grpc::CallbackServerContext* context,
                                            const v1::FetchDirectoryRequest* request,
                                            v1::FetchDirectoryResponse* response) override {
-    auto peer = rpc::RequireRole(context, {rpc::Role::kIntermediate, rpc::Role::kInspector});
+    auto peer = rpc::RequireRole(
+        context, {rpc::Role::kIntermediate, rpc::Role::kInspector, rpc::Role::kPortal});
     if (!peer.ok()) return Reject(context, peer.status());
     return rpc::RunBlocking(parts_.pool, context, [this, request, response] {
       auto result = parts_.changes->Fetch(request->after_sequence());

@@ -73,7 +73,8 @@ absl::Status AcquisitionDesk::BeginOne(const v1::SubmitAcquisitionsRequest::Entr
         acquired->acquisition_key() == acquisition_key && acquired->expires_ms() > call.now_ms;
     if (the_same) return absl::OkStatus();
     return AlreadyExists("individual_number", "already-acquired",
-                         "the institution has this person's code");
+                         "the institution acquired this person's code before, under another "
+                         "addressee number: use that one, or correct this individual number");
   }
   if (!call.parties.insert(party_key).second) {
     return InvalidField("individual_number", "duplicate", "stands twice in this call");

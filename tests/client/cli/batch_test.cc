@@ -99,7 +99,8 @@ TEST(BatchInputTest, ProblemsAreNamedByLineAndColumn) {
   const Case cases[] = {
       {"addressee_number,provider\nx,072010\n", "line 2, column 1 (addressee_number)", "digits"},
       {"addressee_number,provider\n1,072011\n", "line 2, column 2 (provider)", "check-digit"},
-      {"addressee_number\n1\n", "line 2 (provider)", "length"},
+      {"addressee_number\n1\n2\n", "provider", "missing"},
+      {"addressee_number,provider\n1,\n", "line 2, column 2 (provider)", "missing"},
       {"addressee_number,provider,non_disclosure\n1,072010,yes\n",
        "line 2, column 3 (non_disclosure)", "flag"},
       {"provider\n072010\n", "line 1", "header"},
@@ -109,6 +110,18 @@ TEST(BatchInputTest, ProblemsAreNamedByLineAndColumn) {
     ASSERT_FALSE(questions.ok()) << c.csv;
     EXPECT_THAT(GetFieldRule(questions.status()).field, testing::StartsWith(c.field)) << c.csv;
     EXPECT_EQ(GetFieldRule(questions.status()).rule, c.rule) << c.csv;
+  }
+}
+
+// What no row says is said once.
+TEST(BatchInputTest, WhomToAskIsMissedOnce) {
+  BatchSettings settings = Settings();
+  for (const char* provider : {"", "072011"}) {
+    settings.provider = provider;
+    BatchProblems problems;
+    const auto input = Input::Open("addressee_number\n1\n2\n3\n", settings, &problems);
+    EXPECT_EQ(GetFieldRule(input.status()).field, "provider") << provider;
+    EXPECT_EQ(problems.count, 1u) << provider;
   }
 }
 
@@ -229,6 +242,7 @@ class BatchTest : public testing::TestWithParam<const char*> {
     client::BulkOptions options;
     options.pause = absl::ZeroDuration();
     options.patience = absl::ZeroDuration();
+    options.question_patience = absl::Seconds(7);
     return RunBatch(fake_, **input_, *output, options, nullptr, account);
   }
   std::string Content() const {
@@ -354,6 +368,7 @@ TEST_P(BatchTest, WhatIsNotFinalIsAskedAgainUnderItsId) {
   ASSERT_TRUE(Run(&account).ok());
   EXPECT_EQ(account.results["awaiting-review"], 1u);
   EXPECT_EQ(account.results["error"], 1u);
+  EXPECT_EQ(account.answered, 149u);
   EXPECT_THAT(Content(), testing::HasSubstr("no-linkage-code"));
   BatchAccount again;
   ASSERT_TRUE(Run(&again).ok());
@@ -364,6 +379,34 @@ TEST_P(BatchTest, WhatIsNotFinalIsAskedAgainUnderItsId) {
     const bool twice = question.addressee_number() == "3" || question.addressee_number() == "4";
     EXPECT_EQ(fake_.asked[question.request_id()], twice ? 2 : 1);
   }
+}
+
+TEST_P(BatchTest, WhatWaitsForSomebodyIsUnderWay) {
+  fake_.reply = [](const v1::QueryRequest& request, int time) {
+    FakeMunicipal::Reply reply;
+    const int number = std::stoi(request.addressee_number());
+    EXPECT_EQ(request.patience_ms(), 7'000u);
+    reply.answer = AnswerTo(request);
+    const char* const field = number <= 40 ? "provider" : number <= 45 ? "broker" : nullptr;
+    if (time == 1 && field != nullptr) {
+      reply.answer = FieldError(absl::StatusCode::kUnavailable, field, "not-reached", "no answer");
+    }
+    return reply;
+  };
+  BatchAccount account;
+  ASSERT_TRUE(Run(&account).ok());
+  EXPECT_EQ(account.answered, 105u);
+  EXPECT_EQ(account.results["under-way"], 45u);
+  EXPECT_EQ(account.not_reached["072010"], 40u);
+  EXPECT_EQ(account.not_reached["broker"], 5u);
+  EXPECT_THAT(Content(), testing::HasSubstr("not-reached"));
+  EXPECT_EQ(fake_.streams, 1);
+  BatchAccount again;
+  ASSERT_TRUE(Run(&again).ok());
+  EXPECT_EQ(again.kept, 105u);
+  EXPECT_EQ(again.answered, 45u);
+  EXPECT_TRUE(again.not_reached.empty());
+  ExpectWhole();
 }
 
 TEST_P(BatchTest, AStreamThatDoesNotComeBackLeavesWhatWasAnswered) {

@@ -1,5 +1,5 @@
 // `nakadachi evidence` and the certificates that it needs, against a network of real processes:
-// exports through kill -9, bundles, a person's own records.
+// exports through kill -9, bundles, a person's own records, checkpoints that witnesses cosigned.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -42,6 +42,7 @@ class EvidenceCommandTest : public testing::Test {
     options.mode = simulator::Mode::kProcesses;
     options.bin_folder = BinFolder();
     options.permission_list_csv = std::string(simulator::kJapanList);
+    options.witnesses = {kAizu, kFukushima};
     auto network = simulator::Network::Start(options);
     ASSERT_TRUE(network.ok()) << network.status();
     network_ = network->release();
@@ -196,6 +197,10 @@ TEST_F(EvidenceCommandTest, PeriodsAndRightsOfTheCertificate) {
       {{"--from", "2024-03-31"}, 1, "[scope-period]"},
       {{"--to", "2058-04-01"}, 1, "[scope-period]"},
       {{"--from", "平成31年5月1日"}, 2, "[time]"},
+      {{"--from", "2024-07-01", "--to", "2024-06-30"}, 2, "to: the period ends before"},
+      {{"--from", "2024-07-01T09:00", "--to", "2024-07-01T09:00"}, 2, "[period]"},
+      {{"--to", "2024-03-30"}, 2, "[period]"},
+      {{"--from", "R40.4.1"}, 2, "from: lies behind"},
       {{"--institution", "072029"}, 2, "[check-digit]"},
       {{"--vkey", "nonsense"}, 2, "vkey"},
   };
@@ -273,6 +278,12 @@ TEST_F(EvidenceCommandTest, ASingleRecordStandsAlone) {
                 HasSubstr("Verified: "));
   }
   EXPECT_EQ(ReadFile(Path("by-index")), ReadFile(Path("permit.bundle")));
+  // A key as a file leaves it.
+  for (const char* end : {"\n", "\r\n", " "}) {
+    const Finished trimmed =
+        Run({"evidence", "verify-bundle", Path("permit.bundle"), "--vkey", key + end});
+    EXPECT_EQ(trimmed.code, 0) << trimmed.err;
+  }
 
   // One byte of the record, another key, half a file.
   std::string bytes = ReadFile(Path("permit.bundle"));
@@ -328,6 +339,28 @@ TEST_F(EvidenceCommandTest, OwnRecords) {
   EXPECT_THAT(run.out + run.err, Not(HasSubstr(IndividualNumberOf(5))));
   EXPECT_THAT(Portal(IndividualNumberOf(5) + "\n").out, HasSubstr("verified"));
 
+  // What the person keeps.
+  const std::string folder = Path("own-bundles");
+  const Finished kept = Portal(IndividualNumberOf(5) + "\n", {"--bundles", folder, "--json"});
+  ASSERT_EQ(kept.code, 0) << kept.err;
+  EXPECT_EQ(Json::parse(kept.out)["bundles"], folder);
+  const Json record = Json::parse(kept.out)["records"][0];
+  const std::string number = record["permit_number"];
+  EXPECT_EQ(record["bundle"], absl::StrCat(folder, "/", number, ".bundle"));
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder), fs::directory_iterator()), 1);
+  EXPECT_EQ(fs::status(std::string(record["bundle"])).permissions(),
+            fs::perms::owner_read | fs::perms::owner_write);
+  const Finished judged = Run({"evidence", "verify-bundle", record["bundle"], "--vkey",
+                               network_->BrokerVerifierKey(), "--json"});
+  ASSERT_EQ(judged.code, 0) << judged.err;
+  EXPECT_EQ(Json::parse(judged.out)["log"], "broker");
+  EXPECT_EQ(Json::parse(judged.out)["fields"]["permit_number"], number);
+  const Finished text = Portal(IndividualNumberOf(5) + "\n", {"--bundles", Path("own-text")});
+  EXPECT_THAT(text.out, HasSubstr(absl::StrCat("1 bundle(s) in ", Path("own-text"))));
+  const Finished again = Portal(IndividualNumberOf(5) + "\n", {"--bundles", folder});
+  EXPECT_EQ(again.code, 2);
+  EXPECT_THAT(again.err, HasSubstr("bundles: must be a new or an empty folder [exists]"));
+
   EXPECT_THAT(Portal("983205673210\n").err, HasSubstr("[check-digit]"));
   const Finished unknown = Portal(IndividualNumberOf(kPersons + 9) + "\n");
   EXPECT_EQ(unknown.code, 1);
@@ -349,6 +382,64 @@ TEST_F(EvidenceCommandTest, OwnRecords) {
                                  network_->InspectorProfilePath());
   EXPECT_EQ(inspector.code, 1);
   EXPECT_THAT(inspector.err, HasSubstr("[role]"));
+}
+
+TEST_F(EvidenceCommandTest, CheckpointsGoFromHandToHandAsFiles) {
+  const std::string city =
+      network_->InstitutionOperatorProfilePath(LocalGovernmentCode::Parse(kAizu).value());
+  const std::string broker = network_->OperatorProfilePath();
+  const auto checkpoint = [](std::vector<std::string> more, const std::string& profile) {
+    more.insert(more.begin(), {"ledger", "checkpoint"});
+    return Run(more, profile);
+  };
+  Finished cosigned;
+  ASSERT_TRUE(Eventually([&] {
+    cosigned = checkpoint({"--cosigned", "--json"}, broker);
+    return cosigned.code == 0;
+  })) << cosigned.err;
+  const Json json = Json::parse(cosigned.out);
+  EXPECT_EQ(json["institution"], "broker");
+  EXPECT_EQ(json["cosigned_by"].size(), 2u) << json.dump();
+  const std::string note = json["checkpoint"];
+  EXPECT_THAT(note, HasSubstr(absl::StrCat("\u2014 nakadachi/", kAizu, "/witness ")));
+  EXPECT_THAT(note, HasSubstr(absl::StrCat("\u2014 nakadachi/", kFukushima, "/witness ")));
+
+  // As a file it is a checkpoint that was seen before.
+  WriteFile(Path("cosigned.checkpoint"), note);
+  const Finished verified = Run({"ledger", "verify", "--remember", Path("cosigned.checkpoint"),
+                                 "--vkey", network_->BrokerVerifierKey() + "\n"},
+                                broker);
+  EXPECT_EQ(verified.code, 0) << verified.err;
+  EXPECT_THAT(verified.out, HasSubstr("lies in the same history"));
+
+  // By others, and of others.
+  struct Case {
+    std::vector<std::string> words;
+    std::string profile;
+    const char* origin;
+  };
+  const Case cases[] = {
+      {{}, broker, "broker"},
+      {{"--institution", "broker"}, network_->InspectorProfilePath(), "broker"},
+      {{}, city, kAizu},
+      {{"--seen"}, city, "broker"},
+      {{"--seen", "--institution", kFukushima}, city, kFukushima},
+  };
+  for (const Case& c : cases) {
+    Finished run;
+    EXPECT_TRUE(Eventually([&] {
+      run = checkpoint(c.words, c.profile);
+      return run.code == 0;
+    })) << run.err;
+    EXPECT_THAT(run.out,
+                testing::StartsWith(absl::StrCat("nakadachi/", c.origin, "/statements\n")));
+  }
+  EXPECT_THAT(checkpoint({"--cosigned"}, city).err, HasSubstr("[no-witnesses]"));
+  EXPECT_THAT(checkpoint({"--seen", "--institution", kAizu}, city).err,
+              HasSubstr("[not-followed]"));
+  EXPECT_EQ(checkpoint({"--seen"}, broker).code, 2);
+  EXPECT_EQ(checkpoint({"--seen", "--cosigned"}, city).code, 2);
+  EXPECT_EQ(checkpoint({"--institution", "072029"}, city).code, 2);
 }
 
 // Last: it leaves a server stopped.

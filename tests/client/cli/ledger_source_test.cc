@@ -212,6 +212,10 @@ TEST(TrustedKeysTest, AreOfOneLedger) {
   const std::string sendai = ledger::VerifierKey("nakadachi/041009/statements", key);
   EXPECT_EQ(ParseTrustedKeys({aizu})->author.ToString(), "072028");
   EXPECT_EQ(ParseTrustedKeys({aizu, aizu})->keys.size(), 2u);
+  for (const char* end : {"\n", "\r\n", "\r", " \t"}) {
+    EXPECT_EQ(ParseTrustedKeys({end + aizu + end})->keys, std::vector<Ed25519PublicKey>{key});
+  }
+  EXPECT_FALSE(ParseTrustedKeys({aizu + "\n" + aizu}).ok());
   EXPECT_EQ(GetFieldRule(ParseTrustedKeys({aizu, sendai}).status()).rule, "author");
   EXPECT_EQ(GetFieldRule(ParseTrustedKeys({}).status()).rule, "missing");
   EXPECT_FALSE(ParseTrustedKeys({"x"}).ok());

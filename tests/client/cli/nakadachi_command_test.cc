@@ -176,6 +176,114 @@ TEST_F(NakadachiTest, AFileOfPersonsWithAFaultSendsNothing) {
   EXPECT_THAT(run.err, Not(HasSubstr("983205673210")));
 }
 
+TEST_F(NakadachiTest, AFaultyResidentCodeSendsNothingEither) {
+  const std::string good = IndividualNumberOf(kPersons + 2);
+  WriteFile(Path("faulty-code.csv"),
+            absl::StrCat("addressee_number,individual_number,resident_code\n199997,",
+                         IndividualNumberOf(kPersons + 3), ",abc\n199996,", good, ",\n"));
+  for (const std::vector<std::string>& more : {std::vector<std::string>{}, {"--resident"}}) {
+    std::vector<std::string> words = {"person", "register", "--file", Path("faulty-code.csv")};
+    words.insert(words.end(), more.begin(), more.end());
+    const Finished run = Run(Office(kAizu), words);
+    EXPECT_EQ(run.code, 2);
+    EXPECT_THAT(run.err, HasSubstr("line 2, column 3 (resident_code)"));
+    EXPECT_THAT(run.err, Not(HasSubstr("abc")));
+  }
+  // The good row was not registered at juki net.
+  EXPECT_THAT(Run(Office(kAizu), {"person", "register", "199996"}, good).err,
+              HasSubstr("[unknown-individual-number]"));
+}
+
+// Two numbers for one person, or a typing error: the second number has no code.
+TEST_F(NakadachiTest, APersonWhoHasACodeUnderAnotherNumberIsAFailure) {
+  WriteFile(Path("twice.csv"),
+            absl::StrCat("addressee_number,individual_number\n", NumberAtAizu(5), ",",
+                         IndividualNumberOf(5), "\n888888,", IndividualNumberOf(6), "\n"));
+  const Finished run =
+      Run(Office(kAizu), {"person", "register", "--file", Path("twice.csv"), "--json"});
+  EXPECT_EQ(run.code, 4);
+  EXPECT_THAT(run.err, HasSubstr("line 3: individual_number: "));
+  EXPECT_THAT(run.err, HasSubstr("another addressee number: use that one, or correct"));
+  const Json told = Json::parse(run.out);
+  EXPECT_EQ(told["acquired"], 0);
+  EXPECT_EQ(told["already_acquired"], 1);
+  EXPECT_EQ(told["failed"], 1);
+  EXPECT_EQ(told["problems"][0]["line"], 3);
+  EXPECT_EQ(told["problems"][0]["field"], "individual_number");
+  EXPECT_EQ(told["problems"][0]["rule"], "already-acquired");
+  EXPECT_EQ(Run(Office(kAizu), {"person", "register", "888888"}, IndividualNumberOf(6)).code, 1);
+  EXPECT_THAT(Run(Staff(kAizu), {"query", "888888", "--provider", kFukushima}).err,
+              HasSubstr("[no-linkage-code]"));
+}
+
+// The broker dies while a code is on its way: the same command again gets it.
+TEST_F(NakadachiTest, AnAcquisitionThatBrokeOffIsRepeated) {
+  const std::string number = IndividualNumberOf(kPersons + 4);
+  const auto pending = [] {
+    const Json status = Status(Office(kAizu))["intermediate"]["municipalities"][0];
+    return status["pending_acquisitions"].get<int>();
+  };
+  const int before = pending();
+  ASSERT_TRUE(network_->Crash("broker").ok());
+  const std::vector<std::string> words = {"person",     "register", "199995",
+                                          "--resident", "--wait",   "2"};
+  EXPECT_EQ(Run(Office(kAizu), words, number).code, 3);
+  EXPECT_EQ(pending(), before + 1);
+  ASSERT_TRUE(network_->StartAgain("broker").ok());
+  Finished again;
+  EXPECT_TRUE(Eventually([&] {
+    again = Run(Office(kAizu), words, number);
+    return again.code == 0;
+  })) << again.err;
+  EXPECT_THAT(again.out, HasSubstr("1 linkage codes acquired, 0 held already, 0 failed"));
+  EXPECT_EQ(pending(), before);
+  EXPECT_THAT(Run(Office(kAizu), words, number).out, HasSubstr("0 linkage codes acquired, 1 held"));
+}
+
+TEST_F(NakadachiTest, AReplicaThatTheServerDoesNotTakeIsNamedByTheCell) {
+  WriteFile(Path("questionable.csv"),
+            absl::StrCat("addressee_number,item,source_version,source_time,record_id,vaccine_kind,"
+                         "dose,date\n",
+                         NumberAtFukushima(0), ",nonsense,9,2024-05-01,x,30001,1,20210601\n",
+                         NumberAtFukushima(0), ",immunization,9,2024-05-01,x,30001,1,20210601\n",
+                         NumberAtFukushima(0), ",immunization,9,2024-05-01,y,30001,2,29991231\n"));
+  const Finished run = Run(Office(kFukushima), {"replica", "load", Path("questionable.csv")});
+  EXPECT_EQ(run.code, 1);
+  EXPECT_THAT(run.err, HasSubstr("nakadachi: line 2, column 2 (item): the permission list"));
+  EXPECT_THAT(run.err, HasSubstr("nakadachi: line 4, column 8 (date): lies in the future"));
+  EXPECT_THAT(run.out, HasSubstr("0 of 2 sets (3 rows) registered, 2 refused"));
+}
+
+TEST_F(NakadachiTest, ProtectionSaysWhatBecomesOfQuestions) {
+  const std::string number = NumberAtFukushima(33);
+  const Finished nonsense =
+      Run(Staff(kFukushima), {"person", "protect", number, "--withhold", "nonsense"});
+  EXPECT_EQ(nonsense.code, 1);
+  EXPECT_THAT(nonsense.err, HasSubstr("[unknown-item]"));
+  const Finished withheld =
+      Run(Staff(kFukushima), {"person", "protect", number, "--withhold", "immunization"});
+  EXPECT_EQ(withheld.code, 0) << withheld.err;
+  EXPECT_EQ(withheld.out,
+            "Questions for immunization are answered \"withheld\" at once, without staff.\n"
+            "Before any other is answered, staff look.\n");
+  EXPECT_EQ(Json::parse(Ask(33, {"--json"}).out)["result"], "withheld");
+  const Finished both =
+      Run(Staff(kFukushima), {"person", "protect", number, "--off", "--withhold", "immunization"});
+  EXPECT_THAT(both.out, HasSubstr("All others are answered automatically."));
+  EXPECT_EQ(Run(Staff(kFukushima), {"person", "protect", number}).out, "Staff look first.\n");
+  EXPECT_EQ(Run(Staff(kFukushima), {"person", "protect", number, "--off"}).out,
+            "Answered automatically.\n");
+  // Who has no code yet may be protected; a typing error is noticed.
+  const Finished nobody = Run(Staff(kFukushima), {"person", "protect", "99999999999"});
+  EXPECT_EQ(nobody.code, 0) << nobody.err;
+  EXPECT_EQ(nobody.out,
+            "Staff look first.\nNo code is held for this number yet: is it the right one?\n");
+  EXPECT_EQ(Json::parse(Run(Staff(kFukushima), {"person", "protect", number, "--off", "--json"})
+                            .out)["code_held"],
+            true);
+  EXPECT_EQ(Json::parse(Ask(33, {"--json"}).out)["result"], "provided");
+}
+
 TEST_F(NakadachiTest, AReplicaWithAFaultSendsNothingAndAnOldOneIsRefused) {
   const std::string header =
       "addressee_number,item,source_version,source_time,record_id,vaccine_kind,dose,date\n";
@@ -430,7 +538,23 @@ TEST_F(NakadachiTest, MembersComeAndChange) {
                 {"member", "key-revoke", "041009", "--keys", keys + ".pub", "--reason", "lost"})
                 .code,
             0);
-  // Keys that are another's are noticed before anything is sent.
+  // The private file is not the operator's to have.
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           {"member", "add", "041009", "--name", "仙台市", "--keys", next, "--address",
+            "127.0.0.1:9"},
+           {"member", "key-add", "041009", "--keys", next},
+           {"member", "key-revoke", "041009", "--keys", next, "--reason", "lost"}}) {
+    const Finished refused = Run(Operator(), words);
+    EXPECT_EQ(refused.code, 2) << testing::PrintToString(words);
+    EXPECT_THAT(refused.err, HasSubstr("[private-key]"));
+    EXPECT_THAT(refused.err, HasSubstr(absl::StrCat("give ", next, ".pub")));
+  }
+  // Keys that are another's are noticed before anything is sent; a line end is none of theirs.
+  const std::string vkey = Json::parse(ReadFile(next + ".pub"))["vkey"];
+  const Finished foreign =
+      Run(Operator(), {"member", "key-revoke", kAizu, "--vkey", vkey + "\r\n", "--reason", "lost"});
+  EXPECT_EQ(foreign.code, 2);
+  EXPECT_THAT(foreign.err, HasSubstr("[name]"));
   EXPECT_EQ(Run(Operator(), {"member", "key-add", kAizu, "--keys", next + ".pub"}).code, 2);
 
   const Json members = Json::parse(Run(Operator(), {"member", "list", "--json"}).out)["members"];
@@ -443,6 +567,35 @@ TEST_F(NakadachiTest, MembersComeAndChange) {
   EXPECT_NE((*sendai)["keys"][0]["revoked_from"], "");
   EXPECT_EQ((*sendai)["keys"][1]["revoked_from"], "");
   EXPECT_THAT(Run(Operator(), {"member", "list"}).out, HasSubstr("仙台市"));
+
+  // What nobody could reach is not recorded.
+  struct Unusable {
+    std::vector<std::string> words;
+    int code;
+    const char* said;
+  };
+  const std::vector<std::string> join = {"member", "add", "131016", "--keys",
+                                         Path("tokyo.keys.pub")};
+  ASSERT_EQ(Run("", {"pki", "keys", Path("tokyo.keys"), "--institution", "131016"}).code, 0);
+  const auto with = [&join](std::vector<std::string> more) {
+    more.insert(more.begin(), join.begin(), join.end());
+    return more;
+  };
+  const Json before = Json::parse(Run(Operator(), {"member", "list", "--json"}).out);
+  for (const Unusable& c :
+       {Unusable{with({"--name", "x", "--address", "nonsense"}), 1, "address: must be host:port"},
+        Unusable{with({"--name", "x", "--address", ""}), 1, "[required]"},
+        Unusable{with({"--name", "", "--address", "127.0.0.1:9"}), 1, "name: "},
+        Unusable{with({"--name", "\xff", "--address", "127.0.0.1:9"}), 2, "[utf-8]"},
+        Unusable{with({"--name", "x", "--address", "127.0.0.1:9", "--dns-name", "bad name!"}), 1,
+                 "[dns-name]"},
+        Unusable{{"member", "route", "041009", "--address", "127.0.0.1:99999"}, 1, "[port]"},
+        Unusable{{"member", "route", "041009", "--address", ""}, 1, "[required]"}}) {
+    const Finished run = Run(Operator(), c.words);
+    EXPECT_EQ(run.code, c.code) << testing::PrintToString(c.words) << run.out << run.err;
+    EXPECT_THAT(run.err, HasSubstr(c.said));
+  }
+  EXPECT_EQ(Json::parse(Run(Operator(), {"member", "list", "--json"}).out), before);
   // An office may not.
   EXPECT_NE(Run(Office(kAizu), {"member", "list"}).code, 0);
 }
@@ -552,6 +705,7 @@ TEST_F(NakadachiTest, EveryCommandHasHelpWithAnExample) {
                                              "retention hold",
                                              "retention release",
                                              "retention holds",
+                                             "ledger checkpoint",
                                              "ledger forks",
                                              "ledger check-fork",
                                              "ledger clear-fork",

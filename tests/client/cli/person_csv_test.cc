@@ -52,6 +52,52 @@ TEST(PersonCsvTest, NamesEveryProblemAndNoNumber) {
                                           "line 7, column 2 (individual_number) length"));
 }
 
+TEST(PersonCsvTest, EachCellHasItsRuleAndItsPlace) {
+  const struct {
+    const char* row;
+    const char* found;
+  } kCases[] = {
+      {"x,123456789018,", "line 3, column 1 (addressee_number) digits"},
+      {",123456789018,", "line 3, column 1 (addressee_number) length"},
+      {"1002,123456789019,", "line 3, column 2 (individual_number) check-digit"},
+      {"1002,,", "line 3, column 2 (individual_number) length"},
+      {"1002,123456789018,abc", "line 3, column 3 (resident_code) length"},
+      {"1002,123456789018,1234567890", "line 3, column 3 (resident_code) length"},
+      {"1002,123456789018,123456789012", "line 3, column 3 (resident_code) length"},
+      {"1002,123456789018,1234567890x", "line 3, column 3 (resident_code) digits"},
+      {"1001,123456789018,", "line 3, column 1 (addressee_number) duplicate"},
+      {"1002,983205673214,", "line 3, column 2 (individual_number) duplicate"},
+      {"1002,123456789018", "line 3, column 3 (resident_code) columns"},
+      {"1002", "line 3, column 2 (individual_number) columns"},
+      // The check digit's rule is juki net's own.
+      {"1002,123456789018,12345678901", ""},
+      {"1002,123456789018,12345678902", ""},
+  };
+  for (const auto& c : kCases) {
+    std::istringstream in(
+        std::string("addressee_number,individual_number,resident_code\n1001,983205673214,\n") +
+        c.row);
+    std::vector<absl::Status> problems;
+    const auto rows = ReadPersons(in, &problems);
+    if (c.found[0] == '\0') {
+      EXPECT_TRUE(rows.ok()) << rows.status();
+      continue;
+    }
+    ASSERT_EQ(problems.size(), 1u) << c.row;
+    EXPECT_EQ(GetFieldRule(problems[0]).field + " " + GetFieldRule(problems[0]).rule, c.found);
+    EXPECT_EQ(rows.status(), problems[0]);
+  }
+}
+
+TEST(PersonCsvTest, SaysWhereANumberStoodBefore) {
+  std::istringstream in(
+      "addressee_number,individual_number\n1,983205673214\n\n2,123456789018\n"
+      "3,983205673214\n");
+  std::vector<absl::Status> problems;
+  EXPECT_EQ(ReadPersons(in, &problems).status().message(),
+            "line 5, column 2 (individual_number): stands in line 2 already [duplicate]");
+}
+
 TEST(PersonCsvTest, NeedsItsColumns) {
   std::istringstream in("addressee_number\n1\n");
   std::vector<absl::Status> problems;

@@ -51,7 +51,9 @@ TEST(ReplicaCsvTest, GroupsRowsOfAPersonAndItem) {
   ASSERT_EQ(result.sets.size(), 3u);
 
   const v1::ReplicaEntry& first = result.sets[0].entry;
-  EXPECT_EQ(result.sets[0].line, 2);
+  EXPECT_EQ(result.sets[0].lines.first, 2);
+  EXPECT_THAT(result.sets[0].lines.records, testing::ElementsAre(2, 3));
+  EXPECT_TRUE(result.sets[2].lines.records.empty());
   EXPECT_EQ(first.addressee_number(), "1");
   EXPECT_EQ(first.set().item(), "immunization");
   EXPECT_EQ(first.set().source_version(), 3u);
@@ -195,7 +197,8 @@ TEST(ReplicaCsvTest, RulesAcrossRows) {
       {"2,a,1,2024-04-01,x,30001,1,20210601,,,,,,,,\n1,a,1,2024-04-01,z,30001,3,20210601,,,,,,,,\n",
        "line 4, column 1 (addressee_number)", "scattered"},
       {"1,a,1,2024-04-01,,,,,,,,,,,,\n", "line 3, column 5 (record_id)", "empty"},
-      {"short,row\n", "line 3", "columns"},
+      {"short,row\n", "line 3, column 3 (source_version)", "columns"},
+      {"2,a,1,2024-04-01,y,30001,2", "line 3, column 8 (date)", "columns"},
   };
   for (const Case& c : cases) {
     const Result result = ReadAll(begin + c.rows);
@@ -214,6 +217,41 @@ TEST(ReplicaCsvTest, EveryProblemIsFoundOneASet) {
   ASSERT_EQ(result.problems.size(), 2u);
   EXPECT_EQ(GetFieldRule(result.problems[0]).field, "line 2, column 7 (dose)");
   EXPECT_EQ(GetFieldRule(result.problems[1]).field, "line 5, column 6 (vaccine_kind)");
+}
+
+TEST(ReplicaCsvTest, WhatTheServerSaysIsSaidOfTheCell) {
+  std::istringstream in(absl::StrCat(kHeader, RowWith(4, "a"), "\n", RowWith(4, "b")));
+  const auto reader = ReplicaCsvReader::Create(in);
+  ASSERT_TRUE(reader.ok());
+  ReplicaCsvReader::Set set;
+  bool fatal = false;
+  ASSERT_TRUE((*reader)->Next(&set, &fatal).value());
+  const struct {
+    const char* field;
+    int line;
+    const char* said;
+  } kCases[] = {
+      {"entries[7].records[1].vaccination.date", 4, "line 4, column 8 (date): is bad [rule]"},
+      {"entries[7].records[0].record_id", 2, "line 2, column 5 (record_id): is bad [rule]"},
+      {"entries[0].item", 2, "line 2, column 2 (item): is bad [rule]"},
+      {"entries[0].source_time_ms", 2, "line 2, column 4 (source_time): is bad [rule]"},
+      {"entries[0].records", 2, "entries[0].records: is bad [rule]"},
+      {"entries[0].records[2].vaccination.date", 2,
+       "entries[0].records[2].vaccination.date: is bad [rule]"},
+      {"entries[x].item", 2, "entries[x].item: is bad [rule]"},
+      {"entries[0", 2, "entries[0: is bad [rule]"},
+      // Of the call, not of a cell.
+      {"municipality", 2, "municipality: is bad [rule]"},
+  };
+  for (const auto& c : kCases) {
+    const auto located = (*reader)->Locate(
+        set.lines, FieldError(absl::StatusCode::kFailedPrecondition, c.field, "rule", "is bad"));
+    EXPECT_EQ(located.line, c.line) << c.field;
+    EXPECT_EQ(located.status.message(), c.said);
+    EXPECT_TRUE(absl::IsFailedPrecondition(located.status)) << c.field;
+  }
+  const auto lost = (*reader)->Locate(set.lines, absl::UnavailableError("lost"));
+  EXPECT_EQ(lost.status, absl::UnavailableError("lost"));
 }
 
 TEST(ReplicaCsvTest, AFileThatIsNoneIsSaidToBeNone) {

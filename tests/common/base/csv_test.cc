@@ -20,6 +20,7 @@ struct Result {
   std::vector<int> lines;
   std::string field;  // of the first error
   std::string rule;   // of the first error, "ok" where there is none
+  std::string text;   // of the first error
   absl::StatusCode code = absl::StatusCode::kOk;
 };
 
@@ -29,6 +30,7 @@ Result Read(const std::string& text, const std::vector<std::string>& required = 
     result.field = GetFieldRule(status).field;
     result.rule = GetFieldRule(status).rule;
     result.code = status.code();
+    result.text = std::string(status.message());
     return result;
   };
   std::istringstream in(text);
@@ -94,14 +96,19 @@ TEST(CsvReaderTest, NamesLineColumnAndRule) {
     const char* field;
     const char* rule;
   } kCases[] = {
-      {"empty file", "", "line 1", "header"},
-      {"only a mark", "\xEF\xBB\xBF", "line 1", "header"},
+      {"empty file", "", "line 1, column 1", "header"},
+      {"only a mark", "\xEF\xBB\xBF", "line 1, column 1", "header"},
+      {"only blank lines", "\n\r\n", "line 3, column 1", "header"},
       {"column missing", "a,c\n1,2\n", "line 1, column \"b\"", "header"},
       {"column doubled", "a,b,b\n1,2,3\n", "line 1, column \"b\"", "header"},
       {"header in another case", "a,B\n", "line 1, column \"b\"", "header"},
-      {"too few cells", "a,b\n1,2\n1\n", "line 3", "columns"},
-      {"too many cells", "a,b\n1,2,\n", "line 2", "columns"},
-      {"row cut short", "a,b\n1,2\n3", "line 3", "columns"},
+      {"header cut short", "a", "line 1, column \"b\"", "header"},
+      {"too few cells", "a,b\n1,2\n1\n", "line 3, column 2 (b)", "columns"},
+      {"too many cells", "a,b\n1,2,\n", "line 2, column 3", "columns"},
+      {"far too many cells", "a,b\n1,2,3,4,5\n", "line 2, column 3", "columns"},
+      {"row cut short", "a,b\n1,2\n3", "line 3, column 2 (b)", "columns"},
+      {"row cut further on", "a,x,b\n1,2,3\n4,5", "line 3, column 3 (b)", "columns"},
+      {"row cut after a quoted newline", "a,x,b\n\"1\n\",2", "line 2, column 3 (b)", "columns"},
       {"ends in a quoted cell", "a,b\n1,2\n3,\"4", "line 3, column 2 (b)", "truncated"},
       {"quote never closed", "a,b\n1,\"2\n3,4\n5,6\n", "line 2, column 2 (b)", "truncated"},
       {"ends after an opening quote", "a,b\n\"", "line 2, column 1 (a)", "truncated"},
@@ -129,6 +136,16 @@ TEST(CsvReaderTest, NamesLineColumnAndRule) {
     EXPECT_EQ(result.rule, c.rule) << c.what;
     EXPECT_EQ(result.code, absl::StatusCode::kInvalidArgument) << c.what;
   }
+}
+
+TEST(CsvReaderTest, SaysHowARowEndsThatIsTooShort) {
+  EXPECT_EQ(Read("a,b,c\n1,2").text,
+            "line 2, column 3 (c): is missing: the file ends after 2 cells, the header has 3 "
+            "[columns]");
+  EXPECT_EQ(Read("a,b,c\n1\n").text,
+            "line 2, column 2 (b): is missing: the row ends after 1 cell, the header has 3 "
+            "[columns]");
+  EXPECT_EQ(Read("a,b\n1,2,3\n").text, "line 2, column 3: has 3 cells, the header has 2 [columns]");
 }
 
 TEST(CsvReaderTest, LongestRowIsRead) {

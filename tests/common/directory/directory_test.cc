@@ -130,6 +130,20 @@ v1::PublicKeys Pair(uint32_t signing, uint32_t sealing) {
 }
 
 // Each rule once broken: code, field and rule are named, and nothing changes.
+// A broker refuses such today. What an earlier one recorded stays readable.
+TEST_F(DirectoryTest, NamesAndRoutesAreTakenAsRecorded) {
+  v1::Statement joined = Joined(3, kNow, kOtherCity, "municipality", Keys(30));
+  joined.mutable_directory()->mutable_member_joined()->set_name("");
+  *joined.mutable_directory()->mutable_member_joined()->mutable_route() = v1::Route();
+  Apply(joined);
+  EXPECT_EQ(directory_.Find(Code(kOtherCity))->name, "");
+  uint64_t sequence = 4;
+  for (const char* address : {"nonsense", "127.0.0.1:99999", "dns:///city.test:443", ""}) {
+    Apply(Moved(sequence++, kNow, kOtherCity, address));
+    EXPECT_EQ(directory_.Find(Code(kOtherCity))->route.address(), address);
+  }
+}
+
 TEST_F(DirectoryTest, EveryRuleIsNamed) {
   const auto kInvalid = absl::StatusCode::kInvalidArgument;
   const auto kExists = absl::StatusCode::kAlreadyExists;

@@ -1,4 +1,5 @@
 // The two ends of a stream of requests and answers: pairing, bounds, and every way to end.
+#include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -545,6 +546,36 @@ TEST_F(StreamTest, ACallbackMaySendTheNext) {
   };
   client->Send(RequestOf("x"), next);
   EXPECT_TRUE(done.WaitForNotificationWithTimeout(absl::Seconds(20)));
+}
+
+// To gRPC they look like the client's half-close.
+TEST_F(StreamTest, BytesThatAreNoMessageAreNoEnd) {
+  service_.on_request = [](Request request, Answer<Response> answer) { answer(Echo(request)); };
+  Start();
+  const auto channel = ConnectTo(*server_, authority_.IssueClient());
+  for (const char* bytes : {"\xff", "\x0a\xff\xff\xff\xff\x0f", "\x0a\x02\x10\x01\xff"}) {
+    grpc::GenericStub stub(channel);
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+    grpc::CompletionQueue queue;
+    const auto call =
+        stub.PrepareCall(&context, "/nakadachi.v1.PermitService/RequestPermits", &queue);
+    const auto done = [&queue] {
+      void* tag = nullptr;
+      bool ok = false;
+      return queue.Next(&tag, &ok) && ok;
+    };
+    call->StartCall(nullptr);
+    ASSERT_TRUE(done());
+    const grpc::Slice slice(bytes);
+    call->WriteLast(grpc::ByteBuffer(&slice, 1), grpc::WriteOptions(), nullptr);
+    ASSERT_TRUE(done());
+    grpc::Status status;
+    call->Finish(&status, nullptr);
+    ASSERT_TRUE(done());
+    EXPECT_EQ(GetFieldRule(FromGrpc(status)).field, "requests") << bytes;
+    EXPECT_EQ(GetFieldRule(FromGrpc(status)).rule, "message") << bytes;
+  }
 }
 
 }  // namespace

@@ -1,9 +1,11 @@
 #include <gtest/gtest.h>
 
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/ledger/checkpoint.h"
 #include "common/merkle/merkle.h"
@@ -31,8 +33,9 @@ class OperatorServiceTest : public BrokerFixture {
     return CallWithDeadline<v1::DirectoryChanged>(
         [&](auto* context, auto* out) { return stub->Admit(context, request, out); });
   }
-  absl::StatusOr<v1::FetchDirectoryResponse> Fetch(uint64_t after) {
-    auto stub = v1::PermitService::NewStub(NetworkChannel(rpc::Role::kIntermediate, {kCity}));
+  absl::StatusOr<v1::FetchDirectoryResponse> Fetch(uint64_t after,
+                                                   rpc::Role role = rpc::Role::kIntermediate) {
+    auto stub = v1::PermitService::NewStub(NetworkChannel(role, {kCity}));
     v1::FetchDirectoryRequest request;
     request.set_after_sequence(after);
     return CallWithDeadline<v1::FetchDirectoryResponse>(
@@ -67,6 +70,16 @@ TEST_F(OperatorServiceTest, AMemberBuildsTheDirectoryFromStatementsWithProofs) {
   }
 }
 
+TEST_F(OperatorServiceTest, TheDirectoryIsForThoseWhoJudgeProofs) {
+  for (rpc::Role role : {rpc::Role::kIntermediate, rpc::Role::kInspector, rpc::Role::kPortal}) {
+    const auto fetched = Fetch(0, role);
+    EXPECT_TRUE(fetched.ok()) << rpc::RoleName(role) << ": " << fetched.status();
+  }
+  for (rpc::Role role : {rpc::Role::kOffice, rpc::Role::kJuki, rpc::Role::kStaff}) {
+    EXPECT_EQ(GetFieldRule(Fetch(0, role).status()).rule, "role") << rpc::RoleName(role);
+  }
+}
+
 TEST_F(OperatorServiceTest, ARequestIdGetsOneStatementAlsoAfterARestart) {
   const v1::AdmitRequest request = AdmitRequestFor(city_);
   const auto first = Send(request);
@@ -88,7 +101,7 @@ TEST_F(OperatorServiceTest, WrongChangesAreTypedErrorsAndChangeNothing) {
   Admit(city_);
   const uint64_t size = Status().ledger_size();
   const v1::AdmitRequest good = AdmitRequestFor(other_city_);
-  std::vector<std::pair<v1::AdmitRequest, std::string>> rows(5, {good, ""});
+  std::vector<std::pair<v1::AdmitRequest, std::string>> rows(8, {good, ""});
   rows[0].first.set_request_id("short");
   rows[0].second = "length";
   rows[1].first = AdmitRequestFor(city_);
@@ -99,6 +112,12 @@ TEST_F(OperatorServiceTest, WrongChangesAreTypedErrorsAndChangeNothing) {
   rows[3].second = "category";
   rows[4].first.mutable_member()->mutable_keys()->set_signing_key("k");
   rows[4].second = "key-length";
+  rows[5].first.mutable_member()->set_name("");
+  rows[5].second = "required";
+  rows[6].first.mutable_member()->mutable_route()->set_address("nonsense");
+  rows[6].second = "host-port";
+  rows[7].first.mutable_member()->mutable_route()->set_tls_name("bad name!");
+  rows[7].second = "dns-name";
   for (const auto& [request, rule] : rows) {
     EXPECT_EQ(GetFieldRule(Send(request).status()).rule, rule);
   }
@@ -106,6 +125,46 @@ TEST_F(OperatorServiceTest, WrongChangesAreTypedErrorsAndChangeNothing) {
   EXPECT_EQ(Status().ledger_size(), size);
   EXPECT_EQ(Status().rejected_calls(), rows.size() + 1);
   EXPECT_TRUE(Send(good).ok()) << "a refused request id is not used up";
+}
+
+TEST_F(OperatorServiceTest, ARouteThatLeadsNowhereIsNotRecorded) {
+  Admit(city_);
+  const uint64_t size = Status().ledger_size();
+  auto stub = v1::BrokerOperator::NewStub(OperatorChannel());
+  v1::ChangeRouteRequest change;
+  change.set_request_id(NewId());
+  change.mutable_route()->set_code(kCity);
+  v1::Route& route = *change.mutable_route()->mutable_route();
+  const auto send = [&] {
+    return CallWithDeadline<v1::DirectoryChanged>([&](auto* context, auto* response) {
+      return stub->ChangeRoute(context, change, response);
+    });
+  };
+  const struct {
+    const char* address;
+    const char* tls_name;
+    const char* field;
+    const char* rule;
+  } cases[] = {
+      {"", "city.test", "address", "required"},
+      {"127.0.0.1:99999", "city.test", "address", "port"},
+      {"dns:///city.test:443", "city.test", "address", "host"},
+      {"127.0.0.1:2", "", "tls_name", "required"},
+      {"127.0.0.1:2", "127.0.0.1", "tls_name", "dns-name"},
+  };
+  for (const auto& c : cases) {
+    route.set_address(c.address);
+    route.set_tls_name(c.tls_name);
+    const absl::Status status = send().status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << c.address << " " << status;
+    EXPECT_EQ(GetFieldRule(status).field, absl::StrCat("directory.route_changed.route.", c.field));
+    EXPECT_EQ(GetFieldRule(status).rule, c.rule);
+  }
+  EXPECT_EQ(Status().ledger_size(), size);
+  EXPECT_EQ(Status().rejected_calls(), std::size(cases));
+  route.set_address("[::1]:2");
+  route.set_tls_name("city.test");
+  EXPECT_TRUE(send().ok()) << "a refused request id is not used up";
 }
 
 TEST_F(OperatorServiceTest, TheNetworkListenerHasNoOperator) {

@@ -74,6 +74,8 @@ TEST_F(CodeBookTest, APersonWithACodeGetsNoNumber) {
   const auto numbers = book_->IssueAcquisitionNumbers({Person(1), Person(2)});
   EXPECT_TRUE(absl::IsAlreadyExists(numbers[0].status()));
   EXPECT_EQ(Rule(numbers[0].status()), "already-acquired");
+  // By which it is told from juki net's, which is about the individual number.
+  EXPECT_EQ(GetFieldRule(numbers[0].status()).field, "addressee_number");
   EXPECT_TRUE(numbers[1].ok());
 }
 
@@ -101,6 +103,7 @@ TEST_F(CodeBookTest, UnknownAndLateNumbersAreRefused) {
 
 TEST_F(CodeBookTest, TwoPersonsCannotHaveOneCode) {
   Acquire(1, 11);
+  EXPECT_EQ(Rule(Receive(Issue(2), 11)), "code-held");
   EXPECT_TRUE(absl::IsAlreadyExists(Receive(Issue(2), 11)));
   EXPECT_EQ(book_->PersonOf(Code(11)).value()->addressee_number(), Person(1).Reveal());
   EXPECT_EQ(Rule(book_->CodeOf(Person(2)).status()), "no-linkage-code");
@@ -133,6 +136,19 @@ TEST_F(CodeBookTest, ProtectionMayComeBeforeTheCodeAndOutlivesIt) {
   EXPECT_FALSE(book_->PersonOf(Code(11)).value()->automatic_reply_disabled());
   EXPECT_TRUE(book_->PersonOf(Code(11)).value()->withheld_items().empty());
   EXPECT_EQ(book_->CodeOf(Person(1)).value(), Code(11));
+}
+
+TEST_F(CodeBookTest, OnlyItemsOfTheListAreWithheld) {
+  Acquire(1, 11);
+  ASSERT_TRUE(book_->SetProtection(Person(1), true, {"benefits"}).ok());
+  const absl::Status status = book_->SetProtection(Person(1), false, {"immunization", "nonsense"});
+  EXPECT_TRUE(absl::IsInvalidArgument(status));
+  EXPECT_EQ(GetFieldRule(status).field, "withheld_items[1]");
+  EXPECT_EQ(Rule(status), "unknown-item");
+  // What was set before stands.
+  const stored::v1::PersonCode person = *book_->PersonOf(Code(11)).value();
+  EXPECT_TRUE(person.automatic_reply_disabled());
+  EXPECT_THAT(person.withheld_items(), testing::ElementsAre("benefits"));
 }
 
 TEST_F(CodeBookTest, SweepForgetsNumbersPastTheirTimeOnly) {

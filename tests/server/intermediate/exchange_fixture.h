@@ -96,6 +96,7 @@ class FakeBroker final : public BrokerLink {
 
   void RequestPermit(const v1::Recorded& query, Answer<v1::Recorded> done) override {
     ++asked;
+    if (away) return done(absl::UnavailableError("their words"));
     if (hook && !hook(At::kPermitAsked)) return Lose(std::move(done));
     if (!next_errors.empty()) return done(TakeError());
     const absl::StatusOr<v1::Recorded> decision = Decide(query);
@@ -149,6 +150,7 @@ class FakeBroker final : public BrokerLink {
   std::function<absl::Status(const std::vector<v1::Recorded>&)> report_status;
   std::function<absl::Status(const v1::Recorded&)> judge_half;
   std::vector<absl::Status> next_errors;  // answered first, in turn
+  std::atomic<bool> away{false};
   std::atomic<int> asked{0};
   std::vector<Answer<v1::Recorded>> lost;
 
@@ -220,6 +222,7 @@ class FakeProvider final : public PeerLink {
       permits.push_back(permit);
       routes.push_back(route);
     }
+    if (away) return done(absl::UnavailableError("their words"));
     if (hook && !hook(At::kProvisionAsked)) return Lose(std::move(done));
     if (!next_errors.empty()) return done(TakeError());
     v1::ProvideResponse response = AnswerTo(permit);
@@ -272,6 +275,7 @@ class FakeProvider final : public PeerLink {
   std::function<void(v1::ProvideResponse&)> tamper;  // after
   std::function<void(const v1::DeliverRequest&, intermediate::Answer<v1::Recorded>)> deliver;
   std::vector<absl::Status> next_errors;
+  std::atomic<bool> away{false};
   std::atomic<int> asked{0};
   std::vector<intermediate::Answer<v1::ProvideResponse>> lost;
   std::atomic<int> losses{0};

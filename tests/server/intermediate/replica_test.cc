@@ -114,6 +114,32 @@ TEST(CheckReplicaSetTest, Rules) {
   }
 }
 
+TEST(CheckNotLaterTest, TheEarliestDayThatADateMayMeanCounts) {
+  const absl::CivilDay last(2024, 4, 2);
+  const struct {
+    const char* date;
+    bool in_order;
+  } kCases[] = {
+      {"20240401", true},  {"20240402", true},  {"20240403", false}, {"20240501", false},
+      {"20250101", false}, {"99991231", false}, {"20231231", true},  {"20240400", true},
+      {"20240500", false}, {"202404A1", true},  {"202404A2", false}, {"202403A3", true},
+      {"20240000", true},  {"2024A400", true},  {"2024A4A3", true},  {"20250000", false},
+      {"2025A100", false}, {"00000000", true},  {"00001231", true},  {"", true},
+  };
+  for (const auto& c : kCases) {
+    v1::ReplicaSet set = ImmunizationSet(1, 1);
+    set.mutable_records(2)->mutable_vaccination()->mutable_date()->set_yyyymmdd(c.date);
+    const absl::Status status = CheckNotLater(set, last);
+    EXPECT_EQ(status.ok(), c.in_order) << c.date;
+    if (c.in_order) continue;
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << c.date;
+    EXPECT_EQ(GetFieldRule(status).field, "records[2].vaccination.date") << c.date;
+    EXPECT_EQ(GetFieldRule(status).rule, "future") << c.date;
+  }
+  EXPECT_TRUE(CheckNotLater(OtherSet("local-tax", 1), last).ok());
+  EXPECT_TRUE(CheckNotLater(v1::ReplicaSet(), last).ok());
+}
+
 class ReplicaTest : public InstitutionTest {
  protected:
   ReplicaTest() : replica_(std::make_unique<Replica>(institution_)) {}
@@ -173,6 +199,48 @@ TEST_F(ReplicaTest, WhatIsReadIsWhatWasRegistered) {
   EXPECT_EQ(both[0].SerializeAsString(), tax.SerializeAsString());
   EXPECT_EQ(both[1].SerializeAsString(), set.SerializeAsString());
   EXPECT_TRUE(Read(2, {"immunization"}).empty());
+}
+
+// The clock says 2024-04-01 09:00 in Japan.
+TEST_F(ReplicaTest, AVaccinationOfTheDayAfterTomorrowIsRefused) {
+  v1::ReplicaSet set = ImmunizationSet(1, 1);
+  const auto on = [&](const std::string& date) {
+    First(set).mutable_date()->set_yyyymmdd(date);
+    return Register(1, set);
+  };
+  const absl::Status late = on("20240403");
+  EXPECT_EQ(GetFieldRule(late).field, "records[0].vaccination.date");
+  EXPECT_EQ(GetFieldRule(late).rule, "future");
+  EXPECT_EQ(Version(1), 0u);
+  EXPECT_TRUE(on("20240402").ok());
+  set.set_source_version(2);
+  clock_.Advance(absl::Hours(15) - absl::Milliseconds(1));
+  EXPECT_FALSE(on("20240403").ok());
+  clock_.Advance(absl::Milliseconds(1));
+  EXPECT_TRUE(on("20240403").ok());
+}
+
+TEST_F(ReplicaTest, AnItemThatNoListNamesIsRefused) {
+  v1::ReplicaSet nonsense = OtherSet("nonsense", 1);
+  const v1::ReplicaSet held = OtherSet("benefits", 1);
+  const auto results = replica_->Register({{Person(1), &nonsense}, {Person(1), &held}});
+  EXPECT_TRUE(absl::IsInvalidArgument(results[0]));
+  EXPECT_EQ(GetFieldRule(results[0]).field, "item");
+  EXPECT_EQ(GetFieldRule(results[0]).rule, "unknown-item");
+  EXPECT_TRUE(results[1].ok()) << results[1];
+  EXPECT_TRUE(Read(1, {"nonsense"}).empty());
+  // A list that is announced counts already; one that was replaced does not any more.
+  Apply(List(2, Now() + 60'000, ListOf({"immunization", "nonsense"})));
+  EXPECT_TRUE(Register(1, nonsense).ok());
+  EXPECT_TRUE(Register(2, held).ok());
+  clock_.Advance(absl::Minutes(1));
+  EXPECT_TRUE(Register(2, nonsense).ok());
+  EXPECT_EQ(GetFieldRule(Register(3, held)).rule, "unknown-item");
+}
+
+TEST_F(ReplicaTest, WithoutAListEveryItemIsTaken) {
+  Directory none(broker_.key.public_key());
+  EXPECT_TRUE(ListedItems(none, Now()).Check("nonsense", "item").ok());
 }
 
 TEST_F(ReplicaTest, EachEntryOfACallIsDecidedByItself) {

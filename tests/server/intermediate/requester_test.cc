@@ -5,6 +5,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "server/intermediate/unreached.h"
 #include "tests/server/intermediate/exchange_fixture.h"
 
 namespace nakadachi::intermediate {
@@ -146,6 +148,125 @@ TEST_F(RequesterTest, NobodyWaitsForAnothersFullDisk) {
     EXPECT_EQ(answer->outcome(), v1::PROVIDED);
   }
   EXPECT_EQ(Queries().size(), 2u);
+}
+
+// ---- Who is not reached
+
+class UnreachedTest : public RequesterTest {
+ protected:
+  v1::QueryRequest Impatient(int id, uint32_t patience_ms = 200) const {
+    v1::QueryRequest question = Question(id);
+    question.set_patience_ms(patience_ms);
+    return question;
+  }
+  static void ExpectNotReached(const absl::Status& told, const std::string& field) {
+    EXPECT_TRUE(absl::IsUnavailable(told)) << told;
+    EXPECT_EQ(GetFieldRule(told).rule, "not-reached") << told;
+    EXPECT_EQ(GetFieldRule(told).field, field) << told;
+  }
+};
+
+TEST_F(UnreachedTest, WhoeverAsksIsToldAndTheExchangeGoesOn) {
+  int id = 0;
+  for (const char* field : {"broker", "provider"}) {
+    SCOPED_TRACE(field);
+    std::atomic<bool>& away = field == std::string("broker") ? broker_.away : provider_.away;
+    away = true;
+    const v1::QueryRequest question = Impatient(++id);
+    const absl::Time begin = absl::Now();
+    const auto told = Ask(question);
+    EXPECT_GE(absl::Now() - begin, absl::Milliseconds(200));
+    ExpectNotReached(told.status(), field);
+    EXPECT_TRUE(absl::StrContains(told.status().message(),
+                                  field == std::string("broker") ? "the broker" : kSendai));
+    EXPECT_FALSE(absl::StrContains(told.status().message(), "their words"));
+    EXPECT_EQ(requester_->open_exchanges(), 1u);
+    EXPECT_EQ(requester_->unreached().count(field == std::string("broker") ? "broker" : kSendai),
+              1u);
+    // Nobody has to ask again; who does gets the same exchange.
+    away = false;
+    EXPECT_TRUE(Eventually([&] { return requester_->open_exchanges() == 0; }));
+    EXPECT_TRUE(requester_->unreached().empty());
+    const auto answer = Ask(question);
+    ASSERT_TRUE(answer.ok()) << answer.status();
+    EXPECT_EQ(answer->outcome(), v1::PROVIDED);
+    EXPECT_EQ(answer->tag(), question.tag());
+  }
+  EXPECT_EQ(Queries().size(), 2u);
+  EXPECT_EQ(Receipts().size(), 2u);
+}
+
+// The patience is with whoever is away: the second question does not begin anew.
+TEST_F(UnreachedTest, OnceItIsKnownTheNextIsToldAtOnce) {
+  provider_.away = true;
+  ExpectNotReached(Ask(Impatient(1, 500)).status(), "provider");
+  const absl::Time begin = absl::Now();
+  for (int i = 2; i < 20; ++i) ExpectNotReached(Ask(Impatient(i, 500)).status(), "provider");
+  EXPECT_LT(absl::Now() - begin, absl::Seconds(4));
+  EXPECT_EQ(Queries().size(), 19u);
+}
+
+TEST_F(UnreachedTest, EachCallerHasItsOwnPatience) {
+  provider_.away = true;
+  Call<v1::QueryResponse> patient;
+  requester_->Query(Question(1), patient.Take());
+  ExpectNotReached(Ask(Impatient(1)).status(), "provider");
+  EXPECT_FALSE(patient.done());
+  provider_.away = false;
+  EXPECT_TRUE(patient.Wait().ok());
+}
+
+// Exchanges that nobody waits for leave room for others, and are finished once it is possible.
+TEST_F(UnreachedTest, WhatNobodyWaitsForTakesNoRoom) {
+  Close();
+  max_in_flight_ = 4;
+  Open("aizu");
+  provider_.away = true;
+  for (int i = 0; i < 20; ++i) ExpectNotReached(Ask(Impatient(i, 1)).status(), "provider");
+  EXPECT_EQ(requester_->open_exchanges(), 20u);
+  broker_.refuse_with = v1::NOT_PERMITTED;
+  for (int i = 20; i < 25; ++i) {
+    v1::QueryRequest elsewhere = Question(i);
+    elsewhere.set_provider(kKoriyama);
+    EXPECT_EQ(Ask(elsewhere)->state(), v1::REFUSED_BY_BROKER);
+  }
+  Reopen();
+  const int asked = provider_.asked;
+  absl::SleepFor(absl::Milliseconds(600));
+  EXPECT_LT(provider_.asked - asked, 60) << "few of them try again and again";
+  EXPECT_EQ(requester_->open_exchanges(), 20u);
+  provider_.away = false;
+  EXPECT_TRUE(Eventually([&] { return requester_->open_exchanges() == 0; }));
+  EXPECT_EQ(Receipts().size(), 20u);
+  EXPECT_EQ(Queries().size(), 25u);
+}
+
+TEST_F(UnreachedTest, WhoAsksAgainDoesNotWaitForTheNextAttempt) {
+  provider_.away = true;
+  ExpectNotReached(Ask(Impatient(1, 3'000)).status(), "provider");
+  provider_.away = false;
+  const absl::Time begin = absl::Now();
+  EXPECT_TRUE(Ask(Question(1)).ok());
+  EXPECT_LT(absl::Now() - begin, absl::Milliseconds(500));
+}
+
+TEST(Unreached, KnowsSinceWhen) {
+  const absl::Time start = absl::FromUnixSeconds(1'000'000);
+  Unreached unreached;
+  EXPECT_FALSE(unreached.Contains("a", start));
+  EXPECT_EQ(unreached.Failed("a", start), start);
+  EXPECT_EQ(unreached.Failed("a", start + absl::Seconds(40)), start);
+  EXPECT_EQ(unreached.Failed("b", start + absl::Seconds(41)), start + absl::Seconds(41));
+  EXPECT_TRUE(unreached.Contains("a", start + absl::Seconds(100)));
+  EXPECT_EQ(unreached.List(start + absl::Seconds(100)).size(), 2u);
+  // What failed long ago says nothing of now.
+  EXPECT_FALSE(unreached.Contains("a", start + absl::Seconds(101)));
+  EXPECT_EQ(unreached.List(start + absl::Seconds(101)).size(), 1u);
+  EXPECT_EQ(unreached.Failed("a", start + absl::Seconds(101)), start + absl::Seconds(101));
+  unreached.Answered("a");
+  unreached.Answered("nobody");
+  EXPECT_FALSE(unreached.Contains("a", start + absl::Seconds(101)));
+  EXPECT_EQ(unreached.Failed("a", start + absl::Seconds(102)), start + absl::Seconds(102));
 }
 
 // ---- What is asked

@@ -57,6 +57,7 @@ class TestRequester final : public Requester {
     recorded.set_statement(may_speak_for(City(kAizu)) ? delivery.payload() : "not for you");
     receipt(std::move(recorded));
   }
+  std::map<std::string, int64_t> unreached() const override { return {{"broker", 5}}; }
   uint64_t open_exchanges() const override { return 42; }
   absl::Status Sweep() override { return absl::OkStatus(); }
   void Shutdown() override {}
@@ -543,6 +544,21 @@ TEST_F(ServiceTest, WithheldItemsAreChecked) {
   EXPECT_EQ(GetFieldRule(status).rule, "slug");
 }
 
+TEST_F(ServiceTest, ProtectionSaysWhetherACodeIsHeld) {
+  Acquire(1);
+  ASSERT_TRUE(codes_->IssueAcquisitionNumbers({Person(2)})[0].ok());
+  auto stub = Municipal(Staff());
+  for (const auto& [person, held] : {std::pair("1", true), {"2", false}, {"3", false}}) {
+    v1::SetProtectionRequest request;
+    request.set_municipality(kSendai);
+    request.set_addressee_number(person);
+    request.set_automatic_reply_disabled(true);
+    v1::SetProtectionResponse response;
+    ASSERT_TRUE(Call(*stub, &MunicipalStub::SetProtection, request, &response).ok());
+    EXPECT_EQ(response.code_held(), held) << person;
+  }
+}
+
 TEST_F(ServiceTest, ADecisionIsRecordedWithTheCertificatesPseudonym) {
   AcquireAndHold(1);
   ASSERT_TRUE(codes_->SetProtection(Person(1), true, {}).ok());
@@ -604,6 +620,10 @@ TEST_F(ServiceTest, StatusCountsWhatIsThere) {
   EXPECT_EQ(sendai.replica_sets(), 1u);
   EXPECT_EQ(sendai.open_reviews(), 1u);
   EXPECT_EQ(sendai.open_exchanges(), 42u);
+  ASSERT_EQ(status.unreached_size(), 1);
+  EXPECT_EQ(status.unreached(0).municipality(), kSendai);
+  EXPECT_EQ(status.unreached(0).institution(), "broker");
+  EXPECT_EQ(status.unreached(0).since_ms(), 5);
   EXPECT_EQ(ledger::ParseVerifierKey(sendai.vkey())->key, keys_.signing.public_key());
   EXPECT_EQ(status.municipalities(1).code(), kKoriyama);
   EXPECT_TRUE(absl::IsDataLoss(rpc::FromBytes(status.municipalities(1).error())));

@@ -184,7 +184,12 @@ TEST_F(JukiDeskTest, AnAcquisitionSucceedsOnceAndMayBeAskedAgain) {
     const Submission again = Begin(city_, {{acquisition, Number(1)}});
     EXPECT_TRUE(again.origins.empty()) << "not relayed a second time";
     EXPECT_EQ(Rules(again.response.errors()), Strings{""});
-    EXPECT_EQ(Submit(city_, {{NewAcquisition(), Number(1)}}), Strings{"already-acquired"});
+    const Submission other = Begin(city_, {{NewAcquisition(), Number(1)}});
+    const absl::Status refused = rpc::FromBytes(other.response.errors(0));
+    EXPECT_TRUE(absl::IsAlreadyExists(refused));
+    EXPECT_EQ(GetFieldRule(refused).rule, "already-acquired");
+    // By which it is told from the intermediate server's, about the addressee number.
+    EXPECT_EQ(GetFieldRule(refused).field, "individual_number");
     Open();
   }
   // Another institution has its own code.

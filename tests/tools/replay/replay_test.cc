@@ -625,7 +625,7 @@ TEST(Replay, EveryKindOfDecisionAndExchangeHasALie) {
 }
 
 TEST(Replay, EveryKindOfStructureIsExplained) {
-  for (int kind = 0; kind <= static_cast<int>(StructureKind::kClockMovedBack); ++kind) {
+  for (int kind = 0; kind <= static_cast<int>(StructureKind::kNewerCheckpoint); ++kind) {
     const absl::string_view word = ToWord(static_cast<StructureKind>(kind));
     ASSERT_NE(FindKind(word), nullptr) << word;
     EXPECT_EQ(FindKind(word)->area, Area::kStructure) << word;
@@ -746,9 +746,67 @@ TEST(Replay, TheKeyThatIsGivenCounts) {
   options.verifier_key = another.VerifierKey();
   report = Replay(options);
   ASSERT_TRUE(report.ok());
-  EXPECT_FALSE(report->clean());
+  // Nobody is accused of anything by a key that is not the network's.
+  EXPECT_THAT(KindsOf(*report, Severity::kFinding),
+              ::testing::UnorderedElementsAre("directory-broken", "foreign-key", "foreign-key",
+                                              "foreign-key", "foreign-key", "foreign-key"));
+  EXPECT_FALSE(report->whole());
+  options.verifier_key = absl::StrCat(network.VerifierKey(), "\r\n");  // as from a file
+  EXPECT_TRUE(Replay(options)->clean());
   options.verifier_key = "nonsense";
   EXPECT_FALSE(Replay(options).ok());
+}
+
+// A refusal for its key is decided again where the directory leaves no other answer.
+TEST(Replay, ARefusalForAKeyThatWasRevokedIsConfirmed) {
+  Plan plan;
+  plan.refused = v1::KEY_NOT_VALID;
+  TestNetwork valid;
+  valid.Ask(plan);
+  const Report rests = ReplayOf(valid);
+  EXPECT_EQ(rests.figures.not_redecidable, 1u);
+  EXPECT_EQ(rests.verdict(), "no-findings") << ToText(rests);
+
+  TestNetwork revoked;
+  revoked.RevokeKey(kAizuwakamatsu);
+  revoked.Ask(plan);
+  const Report confirmed = ReplayOf(revoked);
+  EXPECT_EQ(confirmed.figures.not_redecidable, 0u);
+  EXPECT_EQ(confirmed.figures.redecided, 1u);
+}
+
+// Who sees a part cannot say what was never used.
+TEST(Replay, WhatWasNeverUsedIsToldOnlyOfTheWhole) {
+  TestNetwork network;
+  network.Ask({});
+  network.SetLastBody("broker", evidence::BodyState::kWithheld);
+  const Report report = ReplayOf(network);
+  EXPECT_FALSE(report.all_use_seen());
+  EXPECT_THAT(report.procedures_never_used, IsEmpty());
+  EXPECT_THAT(ToText(report), HasSubstr("Never used: cannot be told"));
+  EXPECT_THAT(ToJson(report), HasSubstr("\"procedures_never_used\": null"));
+  EXPECT_EQ(report.figures.open, 0u);
+  EXPECT_GT(report.figures.not_judged, 0u);
+}
+
+TEST(Replay, AKeyFileThatCannotBeReadIsAFindingWhereTheKeyIsGiven) {
+  TestNetwork network;
+  network.Ask({});
+  const TemporaryFolder folder;
+  network.Export(folder.path());
+  std::ofstream(folder.path() + "/broker/vkey") << "nonsense\n";
+  ReplayOptions options = OptionsFor(folder.path());
+  const auto without = Replay(options);
+  ASSERT_FALSE(without.ok());
+  EXPECT_THAT(std::string(without.status().message()), HasSubstr("broker/vkey"));
+  options.verifier_key = network.VerifierKey();
+  const auto report = Replay(options);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_THAT(KindsOf(*report, Severity::kFinding), ::testing::ElementsAre("unreadable"));
+  std::ofstream(folder.path() + "/broker/checkpoint") << "nonsense\n";
+  const auto unreadable = Replay(options);
+  ASSERT_FALSE(unreadable.ok());
+  EXPECT_THAT(std::string(unreadable.status().message()), HasSubstr("broker/checkpoint"));
 }
 
 TEST(Replay, AChangedByteIsTheFirstFinding) {

@@ -15,7 +15,7 @@ const summarySection = () => {
   const figure = (key, n) => el('div.figure', {}, el('b', {}, number(n)), el('span', {}, t(key)));
   const outcome = {clean: 'clean', 'no-findings': 'partial', findings: 'found'}[DATA.verdict];
   const verdict = el('div.verdict.' + outcome, {role: 'status'}, el('p.big', {}, fill('verdict.' + outcome, {n: number(DATA.finding_count)})), el('p', {}, t(`verdict.${outcome}.means`)),
-      DATA.whole ? null : el('p', {}, fill('verdict.unjudged', {n: number(f.not_judged), statements: number(DATA.unseen), logs: number(DATA.logs_unread)})));
+      DATA.whole ? null : el('p', {}, fill('verdict.unjudged', {n: number(f.not_judged), statements: number(DATA.unseen), logs: number(DATA.logs_unread), refusals: number(f.not_redecidable)})));
   const worst = DATA.findings.all.find((one) => DATA.kinds[one.kind].severity === 'finding');
   return section('summary', t('summary.title'), verdict,
       worst ? el('div.first', {}, el('h3', {}, t('findings.first')), el('ul.findings', {}, findingView(worst)), el('p', {}, DATA.kinds[worst.kind].meaning[language])) : '',

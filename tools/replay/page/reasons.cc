@@ -20,8 +20,10 @@ struct Sentence {
 
 constexpr Sentence kSentences[] = {
     // Structure
-    {"Without its checkpoint a log proves nothing.",
-     "チェックポイントのない台帳は何も証明しない。"},
+    {"Without its checkpoint a log proves nothing. An export that was interrupted goes on when it "
+     "is asked for again.",
+     "チェックポイントのない台帳は何も証明しない。"
+     "中断したエクスポートは、もう一度行えば続きから始まる。"},
     {"The tree has this file; it is not there.", "木に属するこのファイルがない。"},
     {"The checkpoint is of * entries; those from * on are not there.",
      "チェックポイントは $1 件だが、記録 $2 以降がない。"},
@@ -82,6 +84,9 @@ constexpr Sentence kSentences[] = {
     // Directory and time
     {"The Directory statement has number * where * is next.",
      "登録簿の文の番号が $1 だが、次は $2 のはずである。"},
+    {"The network was founded with another key than the one that is trusted here: nothing can be "
+     "judged by it.",
+     "ここで信頼する鍵とは別の鍵で設立されたネットワークである。この鍵では何も判定できない。"},
     {"The Directory statement breaks the rule \"*\" (*).", "登録簿の文が規則「$1」に反する($2)。"},
     {"Version * of the permission list is in force from * ms before it was published.",
      "照合リスト第 $1 版は、公表の $2 ミリ秒前から効力を持つとされている。"},

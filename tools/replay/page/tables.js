@@ -38,7 +38,7 @@ const useTable = (part, name) => {
 };
 const statisticsSection = () => section('statistics', t('statistics.title'), el('p', {}, t('statistics.about')),
     el('h3', {}, t('statistics.procedures')), useTable(DATA.procedures, (name) => word('procedure', name)),
-    el('h3', {}, t('statistics.unused')), DATA.unused.all.length ? el('ul', {}, DATA.unused.all.map((name) => el('li', {}, word('procedure', name)))) : el('p', {}, t('statistics.all_used')), leftOut(DATA.unused),
+    el('h3', {}, t('statistics.unused')), DATA.unused.all.length ? el('ul', {}, DATA.unused.all.map((name) => el('li', {}, word('procedure', name)))) : el('p', {}, t(DATA.all_use_seen ? 'statistics.all_used' : 'statistics.use_unseen')), leftOut(DATA.unused),
     el('h3', {}, t('statistics.requesters')), useTable(DATA.requesters, institution),
     el('h3', {}, t('statistics.providers')), useTable(DATA.providers, institution));
 
@@ -49,6 +49,7 @@ const logsTable = () => {
     {title: t('column.sound'), wide: true, value: (log) => (log.sound ? 1 : 0), show: (log) => el('span.whole', {}, mark(log.sound), ' ', t(log.sound ? 'log.sound' : 'log.unsound'))},
     {title: t('column.signature'), wide: true, value: (log) => log.key, show: (log) => el('span', {'data-signature': log.log}, signatureMark(log.log))},
     count('column.entries', (log) => log.size), {title: t('column.checkpoint'), wide: true, value: (log) => log.checkpoint_ms, show: (log) => el('span.whole', {}, time(log.checkpoint_ms))},
+    {title: t('column.cosigned'), wide: true, value: (log) => log.cosigned_size, show: (log) => (log.cosigned_size ? fill('log.cosigned', {n: number(log.cosigned_size), by: log.cosigned_by.join(language ? '、' : ', ')}) : '–')},
     count('column.erased', (log) => log.erased), count('column.out_of_scope', (log) => log.out_of_scope), count('column.absent', (log) => log.absent), count('column.unreadable', (log) => log.unreadable),
     count('column.unread', (log) => log.unread), count('column.not_judged', (log) => log.not_judged)], DATA.logs.all), leftOut(DATA.logs)];
 };

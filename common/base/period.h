@@ -1,14 +1,21 @@
-// Days and times as inspectors write them.
-#ifndef NAKADACHI_CLIENT_CLI_PERIOD_H_
-#define NAKADACHI_CLIENT_CLI_PERIOD_H_
+// Days and times as people in Japan write them.
+#ifndef NAKADACHI_COMMON_BASE_PERIOD_H_
+#define NAKADACHI_COMMON_BASE_PERIOD_H_
 
 #include <cstdint>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/civil_time.h"
+#include "absl/time/time.h"
 
-namespace nakadachi::cli {
+namespace nakadachi {
+
+// YYYY-MM-DD. INVALID_ARGUMENT, rule "date".
+absl::StatusOr<absl::CivilDay> ParseDay(absl::string_view text, absl::string_view field);
+// A day (its beginning), or a time to the minute or second, in Japan; or RFC 3339 with an offset.
+// INVALID_ARGUMENT, rule "time".
+absl::StatusOr<absl::Time> ParseTime(absl::string_view text, absl::string_view field);
 
 // 2024年4月1日, 2024/4/1, 令和6年4月1日, 令和元年5月1日, R6.4.1 (eras T, S, H, R; digits of either
 // width). The day lies in the era; a day of change between Taisho and Showa lies in both.
@@ -20,6 +27,6 @@ absl::StatusOr<absl::CivilDay> ParseJapaneseDay(absl::string_view text, absl::st
 absl::StatusOr<int64_t> ParseFrom(absl::string_view text, absl::string_view field);
 absl::StatusOr<int64_t> ParseUntil(absl::string_view text, absl::string_view field);
 
-}  // namespace nakadachi::cli
+}  // namespace nakadachi
 
-#endif  // NAKADACHI_CLIENT_CLI_PERIOD_H_
+#endif  // NAKADACHI_COMMON_BASE_PERIOD_H_

@@ -1,4 +1,4 @@
-#include "client/cli/period.h"
+#include "common/base/period.h"
 
 #include <string>
 
@@ -7,10 +7,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
-#include "client/cli/output.h"
 #include "common/base/status.h"
 
-namespace nakadachi::cli {
+namespace nakadachi {
 namespace {
 
 struct Era {
@@ -91,6 +90,7 @@ int64_t BeginOf(absl::CivilDay day) { return absl::ToUnixMillis(absl::FromCivil(
 
 absl::StatusOr<int64_t> ParseBound(absl::string_view text, absl::string_view field,
                                    int days_behind) {
+  text = absl::StripAsciiWhitespace(text);
   auto day = ParseDay(text, field);
   if (!day.ok()) day = ParseJapaneseDay(text, field);
   if (day.ok()) return BeginOf(*day + days_behind);
@@ -102,6 +102,22 @@ absl::StatusOr<int64_t> ParseBound(absl::string_view text, absl::string_view fie
 }
 
 }  // namespace
+
+absl::StatusOr<absl::CivilDay> ParseDay(absl::string_view text, absl::string_view field) {
+  absl::CivilDay day;
+  if (text.size() == 10 && absl::ParseCivilTime(text, &day)) return day;
+  return InvalidField(field, "date", "not a day of the calendar written YYYY-MM-DD");
+}
+
+absl::StatusOr<absl::Time> ParseTime(absl::string_view text, absl::string_view field) {
+  absl::Time time;
+  for (const char* format :
+       {"%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%E*S%Ez"}) {
+    if (absl::ParseTime(format, text, Japan(), &time, nullptr)) return time;
+  }
+  return InvalidField(field, "time",
+                      "neither YYYY-MM-DD nor YYYY-MM-DDThh:mm[:ss] with or without an offset");
+}
 
 absl::StatusOr<absl::CivilDay> ParseJapaneseDay(absl::string_view text, absl::string_view field) {
   const std::string plain = Plain(text);
@@ -118,4 +134,4 @@ absl::StatusOr<int64_t> ParseUntil(absl::string_view text, absl::string_view fie
   return ParseBound(text, field, 1);
 }
 
-}  // namespace nakadachi::cli
+}  // namespace nakadachi

@@ -1,11 +1,42 @@
-#include "client/cli/period.h"
+#include "common/base/period.h"
 
 #include <gtest/gtest.h>
 
 #include "common/base/status.h"
 
-namespace nakadachi::cli {
+namespace nakadachi {
 namespace {
+
+TEST(Period, TimesAreInJapan) {
+  struct Case {
+    const char* text;
+    int64_t ms;
+  };
+  const Case cases[] = {{"2024-04-01", 1711897200000},
+                        {"2024-04-01T09:00", 1711929600000},
+                        {"2024-04-01T09:00:05", 1711929605000},
+                        {"2024-04-01T00:00:00Z", 1711929600000},
+                        {"2024-04-01T09:00:00+09:00", 1711929600000},
+                        {"2024-04-01T09:00:00.250+09:00", 1711929600250}};
+  for (const Case& c : cases) {
+    const auto time = ParseTime(c.text, "from");
+    ASSERT_TRUE(time.ok()) << c.text;
+    EXPECT_EQ(absl::ToUnixMillis(*time), c.ms) << c.text;
+  }
+  for (const char* text : {"", "2024", "2024-13-01", "2024-04-31", "01.04.2024", "2024-04-01 x"}) {
+    const auto time = ParseTime(text, "from");
+    ASSERT_FALSE(time.ok()) << text;
+    EXPECT_EQ(GetFieldRule(time.status()).field, "from");
+    EXPECT_EQ(GetFieldRule(time.status()).rule, "time");
+  }
+}
+
+TEST(Period, WholeDaysOnly) {
+  EXPECT_EQ(ParseDay("2024-05-27", "date").value(), absl::CivilDay(2024, 5, 27));
+  for (const char* text : {"", "2024-05", "2024-5-27", "2024-05-32", "2024-05-27T00"}) {
+    EXPECT_EQ(GetFieldRule(ParseDay(text, "date").status()).rule, "date") << text;
+  }
+}
 
 TEST(Period, JapaneseDays) {
   const std::pair<const char*, absl::CivilDay> cases[] = {
@@ -62,7 +93,7 @@ TEST(Period, WhatIsNoDay) {
 TEST(Period, BoundsAreInJapanAndADayCountsWhole) {
   constexpr int64_t kFirstOfApril = 1'711'897'200'000;  // 2024-04-01T00:00+09:00
   constexpr int64_t kDay = 86'400'000;
-  for (const char* text : {"2024-04-01", "令和6年4月1日", "R6.4.1"}) {
+  for (const char* text : {"2024-04-01", " 2024-04-01 ", "令和6年4月1日", "R6.4.1"}) {
     EXPECT_EQ(ParseFrom(text, "from").value(), kFirstOfApril) << text;
     EXPECT_EQ(ParseUntil(text, "to").value(), kFirstOfApril + kDay) << text;
   }
@@ -77,4 +108,4 @@ TEST(Period, BoundsAreInJapanAndADayCountsWhole) {
 }
 
 }  // namespace
-}  // namespace nakadachi::cli
+}  // namespace nakadachi
