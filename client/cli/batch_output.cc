@@ -111,7 +111,7 @@ class Format {
                            const absl::StatusOr<v1::QueryResponse>& answer) const = 0;
   // Gives each whole group in order, up to the first that is not; false where the file begins
   // like no output of ours.
-  virtual bool Read(std::istream& in, const std::function<void(Group)>& group) const = 0;
+  virtual bool Read(std::istream& in, const std::function<void(const Group&)>& group) const = 0;
 };
 
 class CsvFormat final : public Format {
@@ -144,7 +144,7 @@ class CsvFormat final : public Format {
     return text;
   }
 
-  bool Read(std::istream& in, const std::function<void(Group)>& group) const override {
+  bool Read(std::istream& in, const std::function<void(const Group&)>& group) const override {
     auto reader = CsvReader::Create(in, {});
     if (!reader.ok() || reader->header() != Columns()) return false;
     CsvRow row;
@@ -165,7 +165,7 @@ class CsvFormat final : public Format {
       }
       if (number != current.row || line != ++lines || line > of) return true;
       absl::StrAppend(&current.text, CsvLine(row.cells));
-      if (line == of) group(std::move(current));
+      if (line == of) group(current);
     }
   }
 
@@ -228,7 +228,7 @@ class JsonFormat final : public Format {
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
   }
 
-  bool Read(std::istream& in, const std::function<void(Group)>& group) const override {
+  bool Read(std::istream& in, const std::function<void(const Group&)>& group) const override {
     std::string line;
     if (!std::getline(in, line) || line != "[") return false;
     while (std::getline(in, line)) {
@@ -297,7 +297,7 @@ class BatchOutputImpl final : public BatchOutput {
 
   absl::Status Keep(std::istream& old, const IdOfRow& id_of_row) {
     absl::Status status;
-    const bool ours = format_->Read(old, [&](Group group) {
+    const bool ours = format_->Read(old, [&](const Group& group) {
       if (!status.ok()) return;
       const std::string id = id_of_row(group.row);
       if (id.empty() || HexEncode(id) != group.request_id) {
