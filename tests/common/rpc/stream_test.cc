@@ -114,7 +114,7 @@ TEST_F(StreamTest, EachRequestGetsItsOwnAnswer) {
 
 TEST_F(StreamTest, AnErrorIsAnAnswerAndTheStreamGoesOn) {
   const absl::Status error = InvalidField("query.salt", "length", "not 32 bytes");
-  service_.on_request = [&error](Request request, const Answer<Response>& answer) {
+  service_.on_request = [&error](const Request& request, const Answer<Response>& answer) {
     if (request.query().statement() == "bad") return answer(error);
     answer(Echo(request));
   };
@@ -312,7 +312,7 @@ TEST_F(StreamTest, TheServerReadsNoMoreThanItAnswers) {
 
 TEST_F(StreamTest, AClientThatDoesNotReadIsNotBufferedFor) {
   std::atomic<int> handled{0};
-  service_.on_request = [&handled](Request request, const Answer<Response>& answer) {
+  service_.on_request = [&handled](const Request& request, const Answer<Response>& answer) {
     ++handled;
     answer(Echo(request));
   };
@@ -550,7 +550,9 @@ TEST_F(StreamTest, ACallbackMaySendTheNext) {
 
 // To gRPC they look like the client's half-close.
 TEST_F(StreamTest, BytesThatAreNoMessageAreNoEnd) {
-  service_.on_request = [](Request request, Answer<Response> answer) { answer(Echo(request)); };
+  service_.on_request = [](const Request& request, const Answer<Response>& answer) {
+    answer(Echo(request));
+  };
   Start();
   const auto channel = ConnectTo(*server_, authority_.IssueClient());
   for (const char* bytes : {"\xff", "\x0a\xff\xff\xff\xff\x0f", "\x0a\x02\x10\x01\xff"}) {
