@@ -253,7 +253,7 @@ TEST_F(EvidenceCommandTest, ASingleRecordStandsAlone) {
                       network_->OperatorProfilePath())
                       .out)["entries"][0];
   const std::string number = permit["fields"]["permit_number"];
-  const std::string key = network_->BrokerVerifierKey();
+  const std::string& key = network_->BrokerVerifierKey();
 
   const Finished by_index =
       Run({"evidence", "bundle", root, "--log", "broker", "--index",
