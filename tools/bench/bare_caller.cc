@@ -53,6 +53,17 @@ class BareCallerImpl final : public BareCaller {
   }
 
   Ask ThreeCalls(const ExchangeSizes& sizes) override {
+    return Calling(first_.get(), RequestOf(sizes));
+  }
+
+  Ask ThreeRecordedCalls(const ExchangeSizes& sizes) override {
+    BareRequest request = RequestOf(sizes);
+    request.set_record(true);
+    return Calling(first_.get(), request);
+  }
+
+ private:
+  static BareRequest RequestOf(const ExchangeSizes& sizes) {
     BareRequest request;
     request.set_body(std::string(sizes.query.request, 'q'));
     request.set_answer_bytes(static_cast<uint32_t>(sizes.query.response));
@@ -61,10 +72,9 @@ class BareCallerImpl final : public BareCaller {
       onward.set_request_bytes(static_cast<uint32_t>(size.request));
       onward.set_answer_bytes(static_cast<uint32_t>(size.response));
     }
-    return Calling(first_.get(), request);
+    return request;
   }
 
- private:
   static Ask Calling(BareService::Stub* stub, const BareRequest& request) {
     return [stub, request](int /*slot*/, Answered done) {
       auto call = std::make_shared<BareCall>();

@@ -1,4 +1,5 @@
-// The floor under exchanges: processes that exchange bytes over mutual TLS and do nothing else.
+// The floors under exchanges: processes that exchange bytes over mutual TLS and do nothing else, or
+// nothing but record it.
 #ifndef NAKADACHI_TOOLS_BENCH_BARE_SERVER_H_
 #define NAKADACHI_TOOLS_BENCH_BARE_SERVER_H_
 
@@ -11,7 +12,8 @@ inline constexpr char kBareServerCommand[] = "bare-server";
 inline constexpr char kBareDnsName[] = "bare.nakadachi.internal";
 
 struct BareServerOptions {
-  std::string folder;  // takes ports.json; its parent holds bare.pem, bare.key, root.pem
+  std::string folder;  // takes ports.json and what is recorded; its parent holds bare.pem,
+                       // bare.key, root.pem
   std::vector<std::string> onward;  // addresses of the servers it may be asked to call
 };
 // Serves until SIGTERM; the exit code.

@@ -78,6 +78,7 @@ class Bench {
   void TakeLeast(const char* floor, double value);
   absl::Status MeasurePermits(Rounds& rounds);
   absl::Status MeasureExchanges(int in_flight, Rounds& rounds);
+  absl::Status MeasureRecordedCalls(Rounds& rounds);
   absl::Status MeasureBulk(Rounds& rounds);
   absl::Status MeasureRounds();
   absl::Status MeasureReplicas();
@@ -189,6 +190,13 @@ absl::Status Bench::MeasureExchanges(int in_flight, Rounds& rounds) {
   return absl::OkStatus();
 }
 
+absl::Status Bench::MeasureRecordedCalls(Rounds& rounds) {
+  NAKADACHI_ASSIGN_OR_RETURN(const LoadResult recorded,
+                             RunLoad(Plan(1), bare_->ThreeRecordedCalls(sizes_)));
+  rounds["floor_recorded_calls_p50_us"].push_back(Percentile(recorded.micros, 50));
+  return absl::OkStatus();
+}
+
 absl::Status Bench::MeasureBulk(Rounds& rounds) {
   NAKADACHI_ASSIGN_OR_RETURN(const double persons, office_->Bulk(Plan(kMany)));
   rounds["bulk_persons_per_s"].push_back(persons);
@@ -212,6 +220,7 @@ absl::Status Bench::MeasureRounds() {
       if (wanted) {
         say(absl::StrCat("exchanges, ", in_flight, " in flight"));
         NAKADACHI_RETURN_IF_ERROR(MeasureExchanges(in_flight, rounds));
+        if (in_flight == 1) NAKADACHI_RETURN_IF_ERROR(MeasureRecordedCalls(rounds));
       }
       // Now and then, for what disturbs it may last for seconds.
       NAKADACHI_RETURN_IF_ERROR(MeasureDisk(scale_.floor / 2));
@@ -262,6 +271,8 @@ void Bench::SetRatios() {
                      absl::StrCat("floor_three_calls_per_s_", in_flight));
   }
   report_.SetRatio("lone_p50", "lone_p50_us", "floor_lone_us");
+  report_.SetRatio("recorded_calls", "floor_recorded_calls_p50_us", "floor_lone_us");
+  report_.SetRatio("lone_p50_recorded", "lone_p50_us", "floor_recorded_calls_p50_us");
   report_.SetRatio("bulk", "bulk_persons_per_s", "exchanges_per_s_1");
   report_.SetRatio("load", "load_records_per_s", "floor_load_records_per_s");
 }

@@ -1,8 +1,5 @@
 #include "tools/bench/floors.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <functional>
@@ -10,47 +7,20 @@
 #include <memory>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/base/check.h"
 #include "common/base/status.h"
 #include "common/crypto/crypto.h"
 #include "common/storage/database.h"
 #include "tools/bench/load.h"
+#include "tools/bench/record_file.h"
 
 namespace nakadachi::bench {
 namespace {
 
-constexpr size_t kSyncBytes = 1024;
-constexpr size_t kSyncFileBytes = 4 << 20;
-constexpr size_t kCheckpointBytes = 160;
 constexpr int kShortRounds = 5;
 // As many sets as a client sends at once.
 constexpr size_t kSetsPerBatch = 200;
-
-class File {
- public:
-  explicit File(const std::string& path) : path_(path) {
-    file_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  }
-  ~File() {
-    if (file_ < 0) return;
-    close(file_);
-    unlink(path_.c_str());
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-
-  bool Write(const std::string& bytes, size_t offset) const {
-    return pwrite(file_, bytes.data(), bytes.size(), static_cast<off_t>(offset)) ==
-           static_cast<ssize_t>(bytes.size());
-  }
-  bool Sync() const { return fdatasync(file_) == 0; }
-
- private:
-  const std::string path_;
-  int file_;
-};
 
 // Microseconds a call.
 template <typename Work>
@@ -75,19 +45,16 @@ double LeastOfEach(absl::Duration time, const Work& work) {
   return least;
 }
 
-// The median of one round; each write goes behind the last one. False where the disk fails.
-bool SyncRound(const File& file, absl::Duration time, size_t* at, double* median) {
-  const std::string bytes(kSyncBytes, 'y');
+// The median of one round.
+absl::StatusOr<double> SyncRound(RecordFile& file, absl::Duration time) {
   std::vector<double> micros;
   const absl::Time end = absl::Now() + time;
   do {
     const absl::Time start = absl::Now();
-    if (!file.Write(bytes, *at % kSyncFileBytes) || !file.Sync()) return false;
+    NAKADACHI_RETURN_IF_ERROR(file.Write());
     micros.push_back(absl::ToDoubleMicroseconds(absl::Now() - start));
-    *at += kSyncBytes;
   } while (absl::Now() < end);
-  *median = Median(std::move(micros));
-  return true;
+  return Median(std::move(micros));
 }
 
 // A second, of what each call says that it did.
@@ -105,16 +72,12 @@ absl::StatusOr<double> RateOf(absl::Duration time,
 }  // namespace
 
 absl::StatusOr<double> MeasureSync(const std::string& folder, absl::Duration time) {
-  const File file(folder + "/sync");
-  bool good = file.Write(std::string(kSyncFileBytes, 'x'), 0) && file.Sync();
+  NAKADACHI_ASSIGN_OR_RETURN(const auto file, RecordFile::Create(folder + "/sync"));
   double least = std::numeric_limits<double>::infinity();
-  size_t at = 0;
-  for (int round = 0; good && round < kShortRounds; ++round) {
-    double median = 0;
-    good = SyncRound(file, time / kShortRounds, &at, &median);
+  for (int round = 0; round < kShortRounds; ++round) {
+    NAKADACHI_ASSIGN_OR_RETURN(const double median, SyncRound(*file, time / kShortRounds));
     least = std::min(least, median);
   }
-  if (!good) return absl::UnavailableError(absl::StrCat("cannot write and sync in ", folder));
   return least;
 }
 

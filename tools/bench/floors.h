@@ -4,6 +4,7 @@
 #ifndef NAKADACHI_TOOLS_BENCH_FLOORS_H_
 #define NAKADACHI_TOOLS_BENCH_FLOORS_H_
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,9 @@
 #include "nakadachi/v1/intermediate.pb.h"
 
 namespace nakadachi::bench {
+
+// About what a checkpoint has.
+inline constexpr size_t kCheckpointBytes = 160;
 
 // One write of 1 KiB in place and its fdatasync, microseconds: the least of the rounds' medians.
 // The file is made in `folder` and written before, so that no metadata is at stake.
