@@ -103,9 +103,9 @@ class GrpcBrokerLink final : public BrokerLink {
             },
             ExchangeStream()) {}
 
-  void RequestPermit(const v1::Recorded& query, Answer<v1::Recorded> done) override {
+  void RequestPermit(v1::Recorded query, Answer<v1::Recorded> done) override {
     v1::RequestPermitRequest request;
-    *request.mutable_query() = query;
+    *request.mutable_query() = std::move(query);
     permits_.Send(std::move(request), [done = Share(std::move(done))](
                                           absl::StatusOr<v1::RequestPermitResponse> response) {
       if (!response.ok()) return (*done)(response.status());

@@ -35,7 +35,6 @@ struct Exchange {
   const v1::QueryRequest request;     // without what is the caller's own: tag, patience
   stored::v1::StoredExchange stored;  // what is durable, or loses nothing if it is not
   int64_t lapses_ms = 0;
-  v1::Recorded query;                           // while the broker is asked
   HeldPermit permit;                            // once permitted
   bool permit_kept = false;                     // in the store
   int failures = 0;                             // in a row

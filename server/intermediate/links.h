@@ -22,7 +22,7 @@ using Answer = absl::AnyInvocable<void(absl::StatusOr<T>)>;
 class BrokerLink {
  public:
   virtual ~BrokerLink() = default;
-  virtual void RequestPermit(const v1::Recorded& query, Answer<v1::Recorded> done) = 0;
+  virtual void RequestPermit(v1::Recorded query, Answer<v1::Recorded> done) = 0;
   // One status a half, in order: OK where the broker has it.
   virtual void Report(std::vector<v1::Recorded> halves,
                       Answer<std::vector<absl::Status>> results) = 0;

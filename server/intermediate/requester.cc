@@ -104,7 +104,7 @@ class RequesterImpl final : public Requester {
   void ResumeLater(const Ref& exchange);
   void RecordQuery(const Ref& exchange, const LinkageCode& code);
   void Ask(const Ref& exchange);
-  void AskBroker(const Ref& exchange);
+  void AskBroker(const Ref& exchange, v1::Recorded query);
   void AskBrokerFreshly(const Ref& exchange);
   void OnDecision(const Ref& exchange, absl::StatusOr<v1::Recorded> decision);
   void OnPermit(const Ref& exchange, v1::Recorded recorded, ledger::Verified verified);
@@ -241,8 +241,7 @@ void RequesterImpl::Resume(const Ref& exchange) {
   if (state == v1::PERMITTED) return AskProvider(exchange);
   auto query = institution_->ledger().Prove(exchange->stored.query_index());
   if (!query.ok()) return Fail(exchange, query.status());
-  exchange->query = *std::move(query);
-  AskBroker(exchange);
+  AskBroker(exchange, *std::move(query));
 }
 
 // Likewise, perhaps long after it was recorded.
@@ -278,8 +277,7 @@ void RequesterImpl::RecordQuery(const Ref& exchange, const LinkageCode& code) {
       [this, exchange, pass = Gate::Pass::Another(gate_)](absl::StatusOr<v1::Recorded> recorded) {
         if (!recorded.ok()) return Fail(exchange, recorded.status());
         ++open_;
-        exchange->query = *std::move(recorded);
-        AskBroker(exchange);
+        AskBroker(exchange, *std::move(recorded));
       });
 }
 
@@ -301,10 +299,10 @@ void RequesterImpl::AskBrokerFreshly(const Ref& exchange) {
       });
 }
 
-void RequesterImpl::AskBroker(const Ref& exchange) {
+void RequesterImpl::AskBroker(const Ref& exchange, v1::Recorded query) {
   if (IsOver(*exchange)) return Lapse(exchange);
   parts_.broker->RequestPermit(
-      exchange->query, [this, gate = gate_, exchange](absl::StatusOr<v1::Recorded> decision) {
+      std::move(query), [this, gate = gate_, exchange](absl::StatusOr<v1::Recorded> decision) {
         const Gate::Pass pass(gate);
         if (pass) OnDecision(exchange, std::move(decision));
       });

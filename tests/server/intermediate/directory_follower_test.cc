@@ -13,7 +13,7 @@ constexpr char kFukushimaCity[] = "072010";
 
 class FakeDirectory final : public BrokerLink {
  public:
-  void RequestPermit(const v1::Recorded&, Answer<v1::Recorded> done) override {
+  void RequestPermit(v1::Recorded, Answer<v1::Recorded> done) override {
     done(absl::UnimplementedError("not here"));
   }
   void Report(std::vector<v1::Recorded>, Answer<std::vector<absl::Status>> done) override {

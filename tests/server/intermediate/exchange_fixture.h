@@ -94,7 +94,7 @@ class FakeBroker final : public BrokerLink {
  public:
   FakeBroker(Clock* clock, TestLedger* ledger) : clock_(clock), ledger_(ledger) {}
 
-  void RequestPermit(const v1::Recorded& query, Answer<v1::Recorded> done) override {
+  void RequestPermit(v1::Recorded query, Answer<v1::Recorded> done) override {
     ++asked;
     if (away) return done(absl::UnavailableError("their words"));
     if (hook && !hook(At::kPermitAsked)) return Lose(std::move(done));
