@@ -49,10 +49,6 @@ Random& SystemRandom() {
   return random;
 }
 
-bool ConstantTimeEqual(absl::string_view a, absl::string_view b) {
-  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
-}
-
 Hash Sha256(absl::string_view a, absl::string_view b, absl::string_view c, absl::string_view d) {
   SHA256_CTX context;
   SHA256_Init(&context);

@@ -26,8 +26,6 @@ absl::StatusOr<Hash> HashFromBytes(absl::string_view bytes, absl::string_view fi
 // The system's randomness. Lives as long as the process.
 Random& SystemRandom();
 
-bool ConstantTimeEqual(absl::string_view a, absl::string_view b);
-
 // FIPS 180-4. The parts are hashed one after the other.
 Hash Sha256(absl::string_view a, absl::string_view b = {}, absl::string_view c = {},
             absl::string_view d = {});

@@ -36,6 +36,8 @@ constexpr size_t kStoredNonceSize = 8;
 constexpr size_t kBlindKeySize = 16;
 constexpr size_t kPeriodSize = 2;
 constexpr int kNoPeriod = 0;
+// In the family that RocksDB always has: the newest period that was entered.
+constexpr char kNewestPeriodKey[] = "newest-period";
 using Nonce = std::array<char, Aead::kNonceSize>;
 
 rocksdb::Slice ToSlice(absl::string_view view) { return {view.data(), view.size()}; }
@@ -113,7 +115,7 @@ int PeriodOf(absl::string_view stored) {
 class Seals {
  public:
   // `data_key` is what kNoPeriod is sealed under.
-  Seals(std::string family, const Secret& data_key, PeriodKeys* keys)
+  Seals(absl::string_view family, const Secret& data_key, PeriodKeys* keys)
       : info_(absl::StrCat("nakadachi/seal/v1/", family)), keys_(*keys) {
     seals_.emplace(kNoPeriod, Make(data_key));
   }
@@ -189,7 +191,7 @@ class DatabaseImpl final : public Database, private Buffered {
 
   absl::Status Commit(Batch&& batch) override { return Write(std::move(batch), true); }
   absl::Status CommitUnsynced(Batch&& batch) override { return Write(std::move(batch), false); }
-  absl::Status EnterPeriod(int period) override { return period_keys_->Enter(period); }
+  absl::Status EnterPeriod(int period) override;
   absl::Status DestroyPeriod(int period) override;
   bool IsDestroyed(int period) const override { return period_keys_->IsDestroyed(period); }
   uint64_t DroppedBytes() const override { return drop_destroyed_->dropped_bytes(); }
@@ -211,6 +213,8 @@ class DatabaseImpl final : public Database, private Buffered {
   absl::Status OpenRocks(const OpenOptions& options, bool may_create);
   void MakeFamilies(const OpenOptions& options);
   absl::StatusOr<bool> IsEmpty() const;
+  absl::Status CheckNewestPeriod();
+  absl::Status NotePeriod(int period);
   absl::Status Write(Batch&& batch, bool sync);
   // nullopt where the value's period is destroyed.
   absl::StatusOr<std::optional<std::string>> Unseal(const Family& family, absl::string_view key,
@@ -342,8 +346,36 @@ absl::Status DatabaseImpl::Start(const OpenOptions& options) {
   }
   data_key_ = *std::move(key);
   MakeFamilies(options);
+  NAKADACHI_RETURN_IF_ERROR(CheckNewestPeriod());
   environment_->Add(this);
   return absl::OkStatus();
+}
+
+absl::Status DatabaseImpl::EnterPeriod(int period) {
+  if (period <= period_keys_->current()) return absl::OkStatus();
+  NAKADACHI_RETURN_IF_ERROR(period_keys_->Enter(period));
+  return NotePeriod(period);
+}
+
+// Whoever writes from now on needs its key; and one that is gone is not to be replaced.
+absl::Status DatabaseImpl::CheckNewestPeriod() {
+  std::string noted;
+  const rocksdb::Status read =
+      db_->Get(rocksdb::ReadOptions(), db_->DefaultColumnFamily(), kNewestPeriodKey, &noted);
+  if (!read.ok() && !read.IsNotFound()) return FromRocks(read);
+  const int before = read.IsNotFound() ? kNoPeriod : PeriodOf(noted);
+  const int current = std::max(before, period_keys_->current());
+  if (current == kNoPeriod) return absl::OkStatus();
+  NAKADACHI_RETURN_IF_ERROR(period_keys_->Find(current).status());
+  return current == before ? absl::OkStatus() : NotePeriod(current);
+}
+
+absl::Status DatabaseImpl::NotePeriod(int period) {
+  Batch batch(*this);
+  NAKADACHI_CHECK(
+      batch.impl_->writes.Put(db_->DefaultColumnFamily(), kNewestPeriodKey, EncodePeriod(period))
+          .ok());
+  return Commit(std::move(batch));
 }
 
 namespace {

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cstdarg>
 
 namespace nakadachi::storage {
 namespace {
@@ -21,6 +22,15 @@ constexpr int64_t kBackgroundBytesPerSecond = 256 * static_cast<int64_t>(kMiB);
 
 // Of a write buffer's filter: for some 25,000 keys at ten bits each.
 constexpr double kFilterBytes = 32 << 10;
+
+// RocksDB's own log goes nowhere: what it can say comes back as a status, too, and on a full disk
+// the file that it would write itself ends the process (an assertion, from the second line on).
+class NoLog final : public rocksdb::Logger {
+ public:
+  NoLog() : Logger(rocksdb::InfoLogLevel::FATAL_LEVEL) {}
+  using Logger::Logv;
+  void Logv(const char* /*format*/, va_list /*arguments*/) override {}
+};
 
 // Hundreds of databases need more descriptors than the usual soft limit gives.
 void RaiseOpenFileLimit() {
@@ -86,9 +96,8 @@ rocksdb::DBOptions RocksEnvironment::DatabaseOptions(rocksdb::Env* env) const {
   options.table_cache_numshardbits = 0;
   options.avoid_unnecessary_blocking_io = true;
 
-  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
-  options.max_log_file_size = kMiB;
-  options.keep_log_file_num = 2;
+  options.info_log = std::make_shared<NoLog>();
+  options.track_and_verify_wals_in_manifest = true;
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   return options;

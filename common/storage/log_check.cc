@@ -9,9 +9,8 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <optional>
-#include <utility>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
@@ -263,9 +262,9 @@ absl::Status CheckManifest(const std::string& folder) {
   return Damaged(path, absl::StrCat("damaged at offset ", *fault));
 }
 
-// In the order of their numbers.
-absl::StatusOr<std::vector<std::string>> ListWals(const std::string& folder) {
-  std::vector<std::pair<uint64_t, std::string>> numbered;
+// By their numbers.
+absl::StatusOr<std::map<uint64_t, std::string>> ListWals(const std::string& folder) {
+  std::map<uint64_t, std::string> paths;
   std::error_code error;
   std::filesystem::directory_iterator it(folder, error);
   for (; !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
@@ -274,26 +273,38 @@ absl::StatusOr<std::vector<std::string>> ListWals(const std::string& folder) {
     if (absl::EndsWith(name, kWalSuffix) &&
         absl::SimpleAtoi(absl::string_view(name).substr(0, name.size() - std::strlen(kWalSuffix)),
                          &number))
-      numbered.emplace_back(number, it->path().string());
+      paths.emplace(number, it->path().string());
   }
   if (error) return IoError("list");
-  std::sort(numbered.begin(), numbered.end());
-  std::vector<std::string> paths;
-  paths.reserve(numbered.size());
-  for (auto& [number, path] : numbered) paths.push_back(std::move(path));
   return paths;
+}
+
+// The log that is known to have been there. 0 where nothing was noted: by an earlier version, or
+// for want of room.
+absl::StatusOr<uint64_t> NewestNoted(const std::string& folder) {
+  const std::string path = absl::StrCat(folder, "/", kNewestWal);
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.ok() && errno == ENOENT) return 0;
+  if (!file.ok()) return IoError("open the note of");
+  NAKADACHI_ASSIGN_OR_RETURN(const std::string line, ReadAll(file.get()));
+  if (line.empty()) return 0;
+  uint64_t number = 0;
+  if (line.back() != '\n' || !absl::SimpleAtoi(absl::StripSuffix(line, "\n"), &number))
+    return Damaged(path, "is no number");
+  return number;
 }
 
 }  // namespace
 
 absl::Status CheckLogs(const std::string& folder) {
   NAKADACHI_RETURN_IF_ERROR(CheckManifest(folder));
-  NAKADACHI_ASSIGN_OR_RETURN(const std::vector<std::string> paths, ListWals(folder));
-  if (paths.empty())
+  NAKADACHI_ASSIGN_OR_RETURN(const auto wals, ListWals(folder));
+  NAKADACHI_ASSIGN_OR_RETURN(const uint64_t noted, NewestNoted(folder));
+  if (wals.empty() || wals.rbegin()->first < noted)
     return FieldError(absl::StatusCode::kDataLoss, "storage", "corrupt",
                       "the write-ahead log is gone");
-  for (const std::string& path : paths)
-    NAKADACHI_RETURN_IF_ERROR(CheckWal(path, path == paths.back()));
+  for (const auto& [number, path] : wals)
+    NAKADACHI_RETURN_IF_ERROR(CheckWal(path, number == wals.rbegin()->first));
   return absl::OkStatus();
 }
 

@@ -40,8 +40,9 @@ absl::Status PeriodKeys::ReadFolder() {
   absl::MutexLock lock(&mutex_);
   int newest = 0;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder_, error)) {
-    const std::string name = entry.path().filename().string();
+  std::filesystem::directory_iterator entry(folder_, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
     absl::string_view text = name;
     if (!absl::ConsumePrefix(&text, kPrefix)) continue;
     const bool destroyed = absl::ConsumeSuffix(&text, kDestroyed);

@@ -10,8 +10,12 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
 #include "common/base/check.h"
+#include "common/base/posix_file.h"
 #include "common/storage/wal_format.h"
 
 namespace nakadachi::storage {
@@ -196,6 +200,21 @@ void WalFileSystem::Release(size_t bytes) {
   reserved_ -= bytes;
 }
 
+// Written in place: a few bytes of one sector. Where there is no room for them the older number
+// stands, and says less.
+void WalFileSystem::NoteNewest(const std::string& path) {
+  if (const int error = SyncFolder(folder_); error != 0) DiskFailed("sync its folder", error);
+  const std::string name = path.substr(path.rfind('/') + 1);
+  uint64_t number = 0;
+  NAKADACHI_CHECK(absl::SimpleAtoi(absl::StripSuffix(name, kWalSuffix), &number));
+  const std::string line = absl::StrFormat("%020u\n", number);
+  const Descriptor file(
+      ::open(absl::StrCat(folder_, "/", kNewestWal).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  int error = file.ok() ? WriteAt(file.get(), line.data(), line.size(), 0) : errno;
+  if (error == 0 && ::fdatasync(file.get()) != 0) error = errno;
+  if (error != 0 && !IsFull(error)) DiskFailed("note its number", error);
+}
+
 IOStatus WalFileSystem::NewWritableFile(const std::string& path,
                                         const rocksdb::FileOptions& options,
                                         std::unique_ptr<rocksdb::FSWritableFile>* result,
@@ -207,6 +226,7 @@ IOStatus WalFileSystem::NewWritableFile(const std::string& path,
   // Under its own name only once it has its length: a log of none is one that was cut.
   if (!OpenSpare()) return OpenError(path, errno);
   if (::rename(spare_path_.c_str(), path.c_str()) != 0) return OpenError(path, errno);
+  NoteNewest(path);
   const Space space = std::exchange(spare_, Space());
   auto file = std::make_unique<WalFile>(this, space);
   current_ = file.get();

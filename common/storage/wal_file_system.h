@@ -54,6 +54,7 @@ class WalFileSystem final : public rocksdb::FileSystemWrapper {
   bool Lengthen(Space& space, uint64_t size) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool Grow(Space& space, uint64_t needed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool OpenSpare() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void NoteNewest(const std::string& path) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::string folder_;
   const std::string spare_path_;

@@ -13,6 +13,9 @@ constexpr size_t kWalExtent = size_t{256} << 10;
 constexpr char kWalSuffix[] = ".log";
 // A file of zeros that becomes the next log.
 constexpr char kSpareWal[] = "next-wal";
+// Holds the number of the newest log, so that one that is missing is missed. It is written once the
+// log is there, and before anything is in it.
+constexpr char kNewestWal[] = "newest-wal";
 
 }  // namespace nakadachi::storage
 

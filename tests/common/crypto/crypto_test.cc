@@ -97,14 +97,6 @@ TEST(HashFromBytesTest, WantsThirtyTwoBytes) {
   }
 }
 
-TEST(ConstantTimeEqualTest, Compares) {
-  EXPECT_TRUE(ConstantTimeEqual("", ""));
-  EXPECT_TRUE(ConstantTimeEqual("abc", "abc"));
-  EXPECT_FALSE(ConstantTimeEqual("abc", "abd"));
-  EXPECT_FALSE(ConstantTimeEqual("abc", "ab"));
-  EXPECT_FALSE(ConstantTimeEqual("", "a"));
-}
-
 TEST(SystemRandomTest, DoesNotRepeat) {
   std::set<std::string> seen;
   for (int i = 0; i < 1000; ++i) seen.insert(SystemRandom().String(16));

@@ -107,6 +107,33 @@ TEST_F(CorruptionTest, LostFilesAreDetected) {
   }
 }
 
+// Logs that a flush has not freed stay beside the newest one. None of them may be missing.
+TEST_F(CorruptionTest, AnyOfSeveralLogsIsMissed) {
+  std::filesystem::remove_all(path_);
+  for (int run = 0; run < 3; ++run) {
+    const auto database = MustOpen();
+    ASSERT_NE(database, nullptr);
+    ASSERT_TRUE(Put(*database, kRecords, KeyU64(static_cast<uint64_t>(run)), "value").ok());
+    CopyFolder(path_, image_);
+  }
+  // As they would lie there if the run before had ended just before it freed its log.
+  const std::string newest = Names(".log").back();
+  const auto database = MustOpen();
+  ASSERT_NE(database, nullptr);
+  ASSERT_TRUE(Put(*database, kHashes, "a", "1").ok());
+  std::filesystem::copy_file(image_ + "/" + newest, path_ + "/" + newest,
+                             std::filesystem::copy_options::skip_existing);
+  CopyFolder(path_, image_);
+  ASSERT_GT(Names(".log").size(), 1u);
+  CopyFolder(image_, path_ + "-copy");
+  EXPECT_TRUE(Database::Open(Options(path_ + "-copy")).ok());
+
+  CopyFolder(image_, path_ + "-copy");
+  std::filesystem::remove(path_ + "-copy/" + Names(".log").back());
+  const auto opened = Database::Open(Options(path_ + "-copy"));
+  EXPECT_EQ(opened.status().code(), absl::StatusCode::kDataLoss) << opened.status();
+}
+
 TEST_F(CorruptionTest, OneDatabasesDamageDoesNotTouchAnother) {
   const auto other = MustOpen(path_ + "-other");
   ASSERT_TRUE(Put(*other, kRecords, "a", "1").ok());

@@ -71,6 +71,27 @@ TEST_F(DiskFullTest, LogWithoutSpaceRefusesAndGoesOn) {
   ExpectExactly(*MustOpen(), acknowledged + 1);
 }
 
+// Whoever starts on a full disk is told so; nothing falls, and there is nothing lost.
+TEST_F(DiskFullTest, OpeningOnAFullDiskIsAnError) {
+  const SmallDisk disk(40);
+  if (!disk.mounted()) GTEST_SKIP() << disk.problem();
+  const std::string path = disk.path() + "/db";
+  const std::string ballast = disk.path() + "/ballast";
+  { ASSERT_TRUE(Put(*MustOpen(path), kRecords, "a", "1").ok()); }
+  for (const uint64_t left : {uint64_t{0}, uint64_t{4} << 10, uint64_t{64} << 10}) {
+    std::filesystem::remove(ballast);
+    WriteBytes(ballast, std::string(std::filesystem::space(disk.path()).available - left, 'x'));
+    const auto database = Database::Open(Options(path));
+    if (database.ok()) {
+      EXPECT_EQ((*database)->Get(kRecords, "a")->value_or(""), "1");
+    } else {
+      EXPECT_EQ(Rule(database.status()), "disk-full") << left << " " << database.status();
+    }
+  }
+  std::filesystem::remove(ballast);
+  EXPECT_EQ(MustOpen(path)->Get(kRecords, "a")->value_or(""), "1");
+}
+
 TEST_F(DiskFullTest, FullDiskRefusesAndGoesOn) {
   const SmallDisk disk(96);
   if (!disk.mounted()) GTEST_SKIP() << disk.problem();

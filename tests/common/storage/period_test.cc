@@ -76,6 +76,33 @@ TEST_F(PeriodTest, KeysAreFilesForTheirOwnerOnlyAndTellNothing) {
   EXPECT_NE(ReadBytes(KeyFile(kFirst)), ReadBytes(KeyFile(kSecond)));
 }
 
+TEST_F(PeriodTest, TheNewestKeyThatIsDamagedOrGoneIsNotReplaced) {
+  Fill();
+  database_.reset();
+  const std::string whole = ReadBytes(KeyFile(kSecond));
+  const auto opened = [&] {
+    OpenOptions options = Options(path_);
+    options.families.push_back({"kept", Form::kPeriod});
+    return Database::Open(options).status();
+  };
+  for (const size_t at : {size_t{0}, whole.size() / 2, whole.size() - 1}) {
+    std::string altered = whole;
+    altered[at] = static_cast<char>(altered[at] ^ 1);
+    WriteBytes(KeyFile(kSecond), altered);
+    EXPECT_EQ(opened().code(), absl::StatusCode::kDataLoss) << at << " " << opened();
+  }
+  std::filesystem::remove(KeyFile(kSecond));
+  EXPECT_EQ(opened().code(), absl::StatusCode::kDataLoss) << opened();
+  EXPECT_EQ(Rule(opened()), "period-key");
+  EXPECT_FALSE(std::filesystem::exists(KeyFile(kSecond)));
+
+  WriteBytes(KeyFile(kSecond), whole);
+  std::filesystem::permissions(
+      KeyFile(kSecond), std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  Open(path_);
+  EXPECT_EQ(Get("second"), "two");
+}
+
 TEST_F(PeriodTest, DestroyedValuesAreGoneAtOnceAndForGood) {
   Fill();
   ASSERT_TRUE(database_->DestroyPeriod(kFirst).ok());
@@ -167,6 +194,7 @@ TEST_F(PeriodTest, InterruptedDestructionIsCompleted) {
 
 TEST_F(PeriodTest, ValuesCannotChangeTheirPeriod) {
   Fill();
+  ASSERT_TRUE(database_->EnterPeriod(kSecond + 1).ok());  // whose key is opened at the start
   ASSERT_TRUE(database_->Compact().ok());
   database_.reset();
   // RocksDB's own checksum finds a changed byte first; keys that change places are for the seal.
