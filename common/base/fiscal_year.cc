@@ -20,12 +20,12 @@ int FiscalYearOf(int64_t time_ms) {
   return static_cast<int>(month.year()) - (month.month() < kFirstMonth ? 1 : 0);
 }
 
-int64_t FiscalYearStartMs(int fiscal_year) {
+int64_t FiscalYearStartMs(int64_t fiscal_year) {
   return absl::ToUnixMillis(absl::FromCivil(absl::CivilMonth(fiscal_year, kFirstMonth), Japan()));
 }
 
 int64_t RetentionEndMs(int fiscal_year, int retention_years) {
-  return FiscalYearStartMs(fiscal_year + 1 + retention_years);
+  return FiscalYearStartMs(int64_t{fiscal_year} + 1 + retention_years);
 }
 
 }  // namespace nakadachi

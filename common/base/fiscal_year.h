@@ -10,8 +10,9 @@ namespace nakadachi {
 // The year in which the fiscal year of a time (Unix ms) begins.
 int FiscalYearOf(int64_t time_ms);
 
-// The first millisecond of a fiscal year, Unix ms.
-int64_t FiscalYearStartMs(int fiscal_year);
+// The first millisecond of a fiscal year, Unix ms; the least or greatest where that lies beyond
+// them.
+int64_t FiscalYearStartMs(int64_t fiscal_year);
 
 // The least that provision records are kept: Number Act art. 23(3), its enforcement order art. 29.
 inline constexpr int kMinRetentionYears = 7;

@@ -3,11 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "absl/types/span.h"
 #include "common/base/check.h"
 #include "common/base/status.h"
 #include "common/evidence/disk.h"
@@ -43,7 +41,6 @@ absl::Status NoBody(BodyState state) {
                     "the export does not hold this statement");
 }
 
-// "<decimal>-<8 hex digits>"; temporary files are none.
 }  // namespace
 
 absl::Status HashTile::Parse(std::string bytes, uint64_t width) {

@@ -67,7 +67,7 @@ class LogReader {
   absl::StatusOr<std::vector<std::string>> KeptNames() const;
   absl::StatusOr<FoundCheckpoint> ReadKept(const std::string& name) const;
 
-  uint64_t bundles() const { return (size() + kWidth - 1) / kWidth; }
+  uint64_t bundles() const { return size() / kWidth + (size() % kWidth == 0 ? 0 : 1); }
   // Requires a file of the checkpoint's tree (WidthOf > 0). The number of entries is that of the
   // tree, else DATA_LOSS "length"; what was read stays in `out`.
   absl::Status ReadTile(int level, uint64_t index, HashTile* out) const;
@@ -79,8 +79,8 @@ class LogReader {
   absl::Status ForEach(uint64_t start, uint64_t end, const Visit& visit) const;
 
   // A statement with its path to the root of the first `size` entries, by the tiles, under `note`,
-  // a checkpoint of that size. NOT_FOUND, rule "erased", "withheld" or "absent". Requires
-  // index < size <= size().
+  // a checkpoint of that size. NOT_FOUND, rule "erased", "withheld", "absent" or "unreadable".
+  // Requires index < size <= size().
   absl::StatusOr<v1::Recorded> Prove(uint64_t index, uint64_t size, const std::string& note) const;
 
   // The error of a file of this log.

@@ -45,14 +45,17 @@ class LogWriter {
   virtual uint64_t committed_size() const = 0;        // of the newest checkpoint; 0: none
   virtual const std::string& checkpoint() const = 0;  // the newest note; empty: none
 
-  // The next entry. INVALID_ARGUMENT, field "entry", rule "salt" or "commitment" (a body that is
-  // not the one committed to), and nothing is appended.
+  // The next entry. INVALID_ARGUMENT, field "entry", rule "salt", "person" (no 16 bytes),
+  // "commitment" (a body that is not the one committed to) or "length" (of the 256 statements that
+  // share a file), and nothing is appended.
   virtual absl::Status Append(const Hash& commitment, const Body& body) = 0;
 
   // Puts the checkpoint over what was appended; durable on return. The one before is kept.
   //   INVALID_ARGUMENT     "checkpoint-format", "origin" (of another log)
   //   OUT_OF_RANGE         "size": of more entries than were appended; append and ask again
-  //   FAILED_PRECONDITION  "consistency": it cannot be a later state of the same history: it is
+  //   FAILED_PRECONDITION  "size": of fewer entries than were appended, which are dropped down to
+  //                        committed_size().
+  //                        "consistency": it cannot be a later state of the same history: it is
   //                        smaller than what is committed here, or the entries that came with it
   //                        lead to another root. It is kept beside the newest, for a judge; what
   //                        was appended since is dropped, so that size() is committed_size().

@@ -16,8 +16,7 @@ namespace nakadachi::inspection {
 // Thread-safe. Calls wait for the disk.
 class InspectionDesk {
  public:
-  // The record-management code of a permit (16 bytes), by its commitment; empty where none is
-  // kept.
+  // The record-management code of a permit (16 bytes), by its number; empty where none is kept.
   using PersonOf = std::function<absl::StatusOr<std::string>(const std::string& permit_number)>;
   // Everything outlives the desk. `person_of` is empty but at the broker.
   struct Parts {

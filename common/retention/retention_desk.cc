@@ -130,14 +130,15 @@ absl::StatusOr<RetentionDesk::Plan> RetentionDesk::MakePlan(
   for (const ledger::StoredPeriod& other : periods) {
     const bool is_this = other.fiscal_year == period.fiscal_year;
     if (other.first >= period.end || (!is_this && !other.destroyed)) continue;
-    absl::Status status;
-    NAKADACHI_RETURN_IF_ERROR(parts_.store->ReadEntries(
-        other.first, other.end, [&](uint64_t index, const ledger::StoredEntry& entry) {
-          if (entry.salt.empty()) return true;
+    NAKADACHI_RETURN_IF_ERROR(ledger::ReadEveryEntry(
+        *parts_.store, other.first, other.end,
+        [&](uint64_t index, const ledger::StoredEntry& entry, const absl::Status& body) {
+          if (body.ok() && entry.salt.empty()) return true;
           v1::Statement statement;
-          if (!statement.ParseFromString(entry.statement)) {
-            status = DataLoss("statement");
-            return false;
+          if (!body.ok() || !statement.ParseFromString(entry.statement)) {
+            // Nobody can seal it anew: it goes with the key that it is sealed under.
+            if (is_this && !other.destroyed) plan.erasure.set_erased(plan.erasure.erased() + 1);
+            return true;
           }
           if (ledger::OutlivesItsPeriod(statement)) return true;
           const bool is_held = held.entries.count(index) != 0 ||
@@ -151,7 +152,6 @@ absl::StatusOr<RetentionDesk::Plan> RetentionDesk::MakePlan(
           plan.erasure.set_erased(plan.erasure.erased() + 1);
           return true;
         }));
-    NAKADACHI_RETURN_IF_ERROR(status);
     if (is_this) plan.erasure.set_held(plan.held.size());
   }
   return plan;

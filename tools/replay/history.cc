@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "tools/replay/saturating.h"
 
 namespace nakadachi::replay {
 namespace {
@@ -139,12 +140,12 @@ void History::MendTimes(uint64_t index, v1::Statement* statement) {
     lists_.push_back(
         {list->version(), time_ms, list->in_force_from_ms(), {Author::Broker().ToString(), index}});
     if (list->in_force_from_ms() < time_ms) {
-      findings_->Add(
-          "list-retroactive",
-          InBroker(
-              index, time_ms,
-              absl::StrCat("Version ", list->version(), " of the permission list is in force from ",
-                           time_ms - list->in_force_from_ms(), " ms before it was published.")));
+      findings_->Add("list-retroactive",
+                     InBroker(index, time_ms,
+                              absl::StrCat("Version ", list->version(),
+                                           " of the permission list is in force from ",
+                                           SaturatingSubtract(time_ms, list->in_force_from_ms()),
+                                           " ms before it was published.")));
       list->set_in_force_from_ms(time_ms);
     }
   }
@@ -153,7 +154,7 @@ void History::MendTimes(uint64_t index, v1::Statement* statement) {
         "revocation-retroactive",
         InBroker(index, time_ms,
                  absl::StrCat("A key of ", change->key_revoked().code(), " is revoked from ",
-                              time_ms - change->key_revoked().revoked_from_ms(),
+                              SaturatingSubtract(time_ms, change->key_revoked().revoked_from_ms()),
                               " ms before the statement that revokes it.")));
     change->mutable_key_revoked()->set_revoked_from_ms(time_ms);
   }
@@ -181,7 +182,8 @@ bool History::MayRestOn(uint64_t version, int64_t time_ms, int64_t grace_ms) con
   for (const auto& list : in_order_) {
     if (list->published_ms > time_ms) break;
     // Not to know this one was still excusable.
-    if (list->published_ms > time_ms - grace_ms && in_force == version) return true;
+    if (list->published_ms > SaturatingSubtract(time_ms, grace_ms) && in_force == version)
+      return true;
     if (list->in_force_from_ms <= time_ms) in_force = list->version;
   }
   return in_force == version;

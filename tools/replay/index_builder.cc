@@ -17,6 +17,7 @@
 #include "tools/replay/evidence_set.h"
 #include "tools/replay/external_sort.h"
 #include "tools/replay/index_files.h"
+#include "tools/replay/log_check.h"
 #include "tools/replay/search_bodies.h"
 
 namespace nakadachi::replay {
@@ -79,6 +80,7 @@ class Builder {
  private:
   absl::Status CreateSorts(const EvidenceSet& evidence);
   absl::Status ReadLogs(const EvidenceSet& evidence);
+  uint64_t BundlesOf(const LogSource& source);
   absl::Status ReadBundle(const evidence::LogReader& reader, uint32_t log, uint64_t bundle);
   absl::Status WriteRows();
   absl::Status Post(uint32_t number, const Row& row);
@@ -153,8 +155,22 @@ absl::Status Builder::WriteText(const std::string& name, const std::string& text
   return file.Close();
 }
 
+// Those to read; the entries behind them count as not there.
+uint64_t Builder::BundlesOf(const LogSource& source) {
+  if (source.reader == nullptr) return 0;
+  const uint64_t bundles = BundlesToRead(*source.reader, evidence::FileKind::kStatements);
+  const uint64_t size = source.reader->size();
+  const uint64_t behind =
+      bundles < source.reader->bundles() ? size - bundles * evidence::kWidth : 0;
+  result_.unproven += behind;
+  done_ += behind;
+  return bundles;
+}
+
 // By all threads, whatever log comes next.
 absl::Status Builder::ReadLogs(const EvidenceSet& evidence) {
+  std::vector<uint64_t> bundles;  // of each log
+  for (const LogSource& source : evidence.logs) bundles.push_back(BundlesOf(source));
   absl::Mutex mutex;
   size_t log = 0;
   uint64_t next = 0;
@@ -162,8 +178,7 @@ absl::Status Builder::ReadLogs(const EvidenceSet& evidence) {
   const auto take = [&](size_t* taken_log, uint64_t* bundle) {
     absl::MutexLock lock(&mutex);
     for (; log < evidence.logs.size(); ++log, next = 0) {
-      const evidence::LogReader* reader = evidence.logs[log].reader.get();
-      if (reader == nullptr || next >= reader->bundles()) continue;
+      if (next >= bundles[log]) continue;
       *taken_log = log;
       *bundle = next++;
       return true;

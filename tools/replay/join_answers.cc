@@ -8,6 +8,7 @@
 #include "tools/replay/grouped.h"
 #include "tools/replay/joins.h"
 #include "tools/replay/rules.h"
+#include "tools/replay/saturating.h"
 
 namespace nakadachi::replay {
 namespace {
@@ -230,17 +231,18 @@ void AnswerJoin::CheckContent(const DecisionFact& permit, const AnswerFact& prov
 void AnswerJoin::CheckProvisionTime(const DecisionFact& permit, const AnswerFact& provision) {
   const bool refused = provision.outcome == v1::REFUSED;
   // A provider whose clock is behind refuses for that; there is nothing wrong in saying so.
-  if (provision.time_ms < permit.time_ms - scene_.tolerance_ms &&
+  if (provision.time_ms < SaturatingSubtract(permit.time_ms, scene_.tolerance_ms) &&
       !(refused && provision.reason == v1::CLOCK_SKEW)) {
     Add("out-of-order", provision,
-        absl::StrCat("It was recorded ", permit.time_ms - provision.time_ms,
+        absl::StrCat("It was recorded ", SaturatingSubtract(permit.time_ms, provision.time_ms),
                      " ms before its permit."),
         {PlaceOf(permit)});
   }
   const bool past = provision.time_ms >= permit.valid_until_ms;
   if (past && !refused) {
     Add("provision-late", provision,
-        absl::StrCat("It was recorded ", provision.time_ms - permit.valid_until_ms,
+        absl::StrCat("It was recorded ",
+                     SaturatingSubtract(provision.time_ms, permit.valid_until_ms),
                      " ms after the permit's validity ended."),
         {PlaceOf(permit)});
   }
@@ -251,8 +253,9 @@ std::optional<std::string> AnswerJoin::ForbiddenWhenAnswered(const DecisionFact&
                                                              int64_t unknown_ms) {
   const PublishedList* newest = scene_.history->InForce(provision.time_ms);
   if (newest == nullptr || newest->version <= permit.list_version) return std::nullopt;
-  const bool known = newest->published_ms <= permit.time_ms - scene_.tolerance_ms ||
-                     newest->published_ms <= provision.time_ms - unknown_ms;
+  const bool known =
+      newest->published_ms <= SaturatingSubtract(permit.time_ms, scene_.tolerance_ms) ||
+      newest->published_ms <= SaturatingSubtract(provision.time_ms, unknown_ms);
   if (!known) return std::nullopt;
   const Ruling& ruling = tally_.judge.Rule(*newest, AskedOf(permit), provision.time_ms);
   if (ruling.permitted) return std::nullopt;
@@ -294,7 +297,7 @@ void AnswerJoin::CheckRefusal(const DecisionFact& permit, const AnswerFact& prov
     case v1::LIST_NEWER_FORBIDS: {
       // The provider's clock may be ahead, within the tolerance.
       AnswerFact ahead = provision;
-      ahead.time_ms += scene_.tolerance_ms;
+      ahead.time_ms = SaturatingAdd(ahead.time_ms, scene_.tolerance_ms);
       // It may be one that is lacking.
       if (scene_.history->MayLack()) return unjudged_.Add({permit.commitment, kBroker});
       if (!ForbiddenWhenAnswered(permit, provision, 0).has_value() &&
@@ -373,9 +376,10 @@ void AnswerJoin::CheckReceiptOrder(const DecisionFact& permit, const AnswerFact&
                                    const AnswerFact* provision) {
   const auto early = [&](int64_t time_ms, int64_t tolerance_ms, absl::string_view what,
                          Place place) {
-    if (receipt.time_ms >= time_ms - tolerance_ms) return;
+    if (receipt.time_ms >= SaturatingSubtract(time_ms, tolerance_ms)) return;
     Add("out-of-order", receipt,
-        absl::StrCat("It was recorded ", time_ms - receipt.time_ms, " ms before the ", what, "."),
+        absl::StrCat("It was recorded ", SaturatingSubtract(time_ms, receipt.time_ms),
+                     " ms before the ", what, "."),
         {place});
   };
   early(permit.time_ms, scene_.tolerance_ms, "permit", PlaceOf(permit));
@@ -435,7 +439,8 @@ void AnswerJoin::ConcludeUnreceipted(const DecisionFact& permit, const AnswerFac
   if (!requester.exported || requester.has_stubs) {
     return unjudged_.Add({permit.commitment, permit.requester});
   }
-  if (!scene_.Reaches(permit.requester, permit.valid_until_ms + scene_.tolerance_ms)) {
+  if (!scene_.Reaches(permit.requester,
+                      SaturatingAdd(permit.valid_until_ms, scene_.tolerance_ms))) {
     ++tally_.figures.open;
     return;
   }
@@ -452,7 +457,8 @@ void AnswerJoin::Count(const DecisionFact& permit, const Answers& answers) {
     use->receipts += answers.receipts.size();
     for (const AnswerFact* final_answer : answers.finals) {
       ++use->outcomes[OutcomeName(final_answer->outcome)];
-      use->answer.Add(std::max<int64_t>(0, final_answer->time_ms - permit.time_ms));
+      use->answer.Add(
+          std::max<int64_t>(0, SaturatingSubtract(final_answer->time_ms, permit.time_ms)));
     }
   }
 }

@@ -6,6 +6,7 @@
 #include "tools/replay/grouped.h"
 #include "tools/replay/joins.h"
 #include "tools/replay/rules.h"
+#include "tools/replay/saturating.h"
 
 namespace nakadachi::replay {
 namespace {
@@ -86,7 +87,8 @@ class DecisionJoin final : public Join {
   std::string FirstDifference(const DecisionFact& decision, const QueryFact& query) const;
   std::string DifferenceInWords(const DecisionFact& decision, const QueryFact& query) const;
   bool IsMember(uint32_t institution, int64_t time_ms) {
-    return tally_.judge.MemberAt(institution, time_ms + scene_.tolerance_ms) != nullptr;
+    return tally_.judge.MemberAt(institution, SaturatingAdd(time_ms, scene_.tolerance_ms)) !=
+           nullptr;
   }
   bool HadKey(uint32_t institution, int64_t time_ms) const {
     const auto author = Author::Parse(scene_.RefOf({0, institution}).log);
@@ -165,7 +167,7 @@ void DecisionJoin::CheckUndecided(const QueryFact& query) {
   if (scene_.Log(kBroker).has_stubs) {
     return unjudged_.Add({query.commitment, kBroker});
   }
-  if (!scene_.Reaches(kBroker, query.time_ms + kUndecidedMs)) {
+  if (!scene_.Reaches(kBroker, SaturatingAdd(query.time_ms, kUndecidedMs))) {
     ++tally_.figures.open;
     return;
   }
@@ -208,7 +210,8 @@ void DecisionJoin::Connect(const DecisionFact& decision, const QueryFact* query)
   if (query == nullptr) return Want(decision);
   CheckTimes(decision, *query);
   if (decision.permit) {
-    const int64_t took_ms = std::max<int64_t>(0, decision.time_ms - query->time_ms);
+    const int64_t took_ms =
+        std::max<int64_t>(0, SaturatingSubtract(decision.time_ms, query->time_ms));
     tally_.OfQuestion(decision.question).decision.Add(took_ms);
     tally_.OfRequester(decision.requester).decision.Add(took_ms);
     tally_.OfProvider(decision.provider).decision.Add(took_ms);
@@ -222,18 +225,19 @@ void DecisionJoin::Connect(const DecisionFact& decision, const QueryFact* query)
 }
 
 void DecisionJoin::CheckTimes(const DecisionFact& decision, const QueryFact& query) {
-  if (query.time_ms > decision.time_ms + scene_.tolerance_ms) {
+  if (query.time_ms > SaturatingAdd(decision.time_ms, scene_.tolerance_ms)) {
     Add("out-of-order", decision,
-        absl::StrCat("It was recorded ", query.time_ms - decision.time_ms,
+        absl::StrCat("It was recorded ", SaturatingSubtract(query.time_ms, decision.time_ms),
                      " ms before the query that it decides."),
         {PlaceOf(query)});
   }
   if (!decision.permit) return;
-  const int64_t life_ms = decision.valid_until_ms - decision.valid_from_ms;
-  const int64_t oldest_ms = std::max(life_ms, scene_.tolerance_ms) + scene_.tolerance_ms;
-  if (query.time_ms >= decision.time_ms - oldest_ms) return;
+  const int64_t life_ms = SaturatingSubtract(decision.valid_until_ms, decision.valid_from_ms);
+  const int64_t oldest_ms =
+      SaturatingAdd(std::max(life_ms, scene_.tolerance_ms), scene_.tolerance_ms);
+  if (query.time_ms >= SaturatingSubtract(decision.time_ms, oldest_ms)) return;
   Add("permit-late", decision,
-      absl::StrCat("The query was ", decision.time_ms - query.time_ms,
+      absl::StrCat("The query was ", SaturatingSubtract(decision.time_ms, query.time_ms),
                    " ms old, and a permit lives ", life_ms, " ms."),
       {PlaceOf(query)});
 }
@@ -286,7 +290,8 @@ void DecisionJoin::Redecide(const DecisionFact& decision, const QueryFact* query
     case v1::UNKNOWN_PROVIDER: {
       const auto provider = Author::Parse(scene_.RefOf({0, decision.provider}).log);
       const bool can_be_asked =
-          tally_.judge.MemberAt(decision.provider, decision.time_ms - scene_.tolerance_ms) !=
+          tally_.judge.MemberAt(decision.provider,
+                                SaturatingSubtract(decision.time_ms, scene_.tolerance_ms)) !=
               nullptr &&
           provider.ok() &&
           scene_.history->directory().SealingKeyAt(*provider, decision.time_ms).has_value();

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/base/ids.h"
+#include "tools/replay/saturating.h"
 
 namespace nakadachi::replay {
 
@@ -38,14 +39,14 @@ const LogState& Scene::Log(uint32_t number) const {
 
 bool Scene::Reaches(uint32_t log, int64_t time_ms) const {
   const LogState& state = Log(log);
-  return state.exported && state.checkpoint_ms >= time_ms + edge_ms;
+  return state.exported && state.checkpoint_ms >= SaturatingAdd(time_ms, edge_ms);
 }
 
 bool Scene::Shows(uint32_t log, int64_t time_ms) const {
   const LogState& state = Log(log);
   // Its clock may be ahead of that of whoever names what it recorded.
-  return Reaches(log, time_ms) &&
-         (state.seen_until_ms == INT64_MAX || state.seen_until_ms >= time_ms + tolerance_ms);
+  return Reaches(log, time_ms) && (state.seen_until_ms == INT64_MAX ||
+                                   state.seen_until_ms >= SaturatingAdd(time_ms, tolerance_ms));
 }
 
 EntryRef Scene::RefOf(Place place) const {

@@ -1,10 +1,12 @@
 #include "tools/replay/log_check.h"
 
 #include <filesystem>
+#include <functional>
 #include <system_error>
 #include <tuple>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "common/base/check.h"
 #include "common/evidence/statement_kind.h"
 
@@ -18,6 +20,9 @@ using evidence::FileKind;
 using evidence::FileName;
 using evidence::kWidth;
 
+// A checkpoint may promise any number of entries, and a file may have any name: so many bundles are
+// tried for each file that is there.
+constexpr uint64_t kTriedAFile = 256;
 constexpr size_t kMaxDiffering = 4096;
 // How many bundles that are not the signed ones are looked at closely.
 constexpr size_t kMaxCompared = 64;
@@ -27,27 +32,45 @@ bool IsSorted(const StructureFinding& a, const StructureFinding& b) {
          std::make_tuple(!b.has_index, b.index, b.kind);
 }
 
+// Calls `visit` for what lies in a folder of a log, by its name there, while it returns true.
+void Walk(const std::string& log, absl::string_view folder,
+          const std::function<bool(const std::string& name)>& visit) {
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(absl::StrCat(log, "/", folder), error), end;
+       !error && it != end; it.increment(error)) {
+    if (!visit(it->path().string().substr(log.size() + 1))) return;
+  }
+}
+
+// Of all kinds, up to `enough`.
+uint64_t CountFiles(const std::string& log, uint64_t enough) {
+  uint64_t files = 0;
+  const auto count = [&](const std::string&) { return ++files < enough; };
+  Walk(log, "tile", count);
+  Walk(log, "statements", count);
+  return std::min(files, enough);
+}
+
 }  // namespace
 
-// All, unless the last ones are not there: then up to the first behind the last that is. A
-// checkpoint may promise any number of entries.
-uint64_t LogCheck::BundlesToRead(const evidence::LogReader& reader) {
+uint64_t BundlesToRead(const evidence::LogReader& reader, FileKind kind) {
   const uint64_t bundles = reader.bundles();
   if (bundles == 0) return 0;
-  const auto path = [&reader](const FileName& name) {
-    return absl::StrCat(reader.folder(), "/", name.ToString());
-  };
-  std::error_code error;
+  const uint64_t most = kTriedAFile * CountFiles(reader.folder(), bundles / kTriedAFile + 1);
   const uint64_t last = bundles - 1;
-  const uint64_t width = evidence::WidthOf(reader.size(), 0, last);
-  if (fs::exists(path({FileKind::kEntries, 0, last, width}), error)) return bundles;
+  const FileName last_name{kind, 0, last, evidence::WidthOf(reader.size(), 0, last)};
+  std::error_code error;
+  if (most >= bundles &&
+      fs::exists(absl::StrCat(reader.folder(), "/", last_name.ToString()), error))
+    return bundles;
   uint64_t found = 0;
-  const size_t prefix = reader.folder().size() + 1;
-  for (fs::recursive_directory_iterator it(reader.folder() + "/tile/entries", error), end;
-       !error && it != end; it.increment(error)) {
-    const absl::StatusOr<FileName> name = FileName::Parse(it->path().string().substr(prefix));
-    if (name.ok() && name->index < last) found = std::max(found, name->index + 1);
-  }
+  Walk(reader.folder(), kind == FileKind::kEntries ? "tile/entries" : "statements",
+       [&](const std::string& path) {
+         const absl::StatusOr<FileName> name = FileName::Parse(path);
+         if (name.ok() && name->index < std::min(last, most))
+           found = std::max(found, name->index + 1);
+         return true;
+       });
   return found + 1;
 }
 

@@ -26,10 +26,13 @@ namespace nakadachi::replay {
 constexpr uint64_t kBundlesAPiece = 4;
 using Bundles = std::array<BundleCheck, kBundlesAPiece>;
 
+// How many bundles of a log there are to read, by its files of entries or of statements: all,
+// unless the last ones are not there: then up to the first behind the last that is. What lies
+// beyond 256 bundles for each file that the log has counts as not there.
+uint64_t BundlesToRead(const evidence::LogReader& reader, evidence::FileKind kind);
+
 class LogCheck {
  public:
-  // How many bundles of a log there are to read: all, unless the last ones are not there.
-  static uint64_t BundlesToRead(const evidence::LogReader& reader);
   static uint64_t PiecesOf(uint64_t bundles) {
     return (bundles + kBundlesAPiece - 1) / kBundlesAPiece;
   }

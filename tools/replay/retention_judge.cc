@@ -135,7 +135,7 @@ void RetentionJudge::JudgeErasure(const RetentionFact& fact, Findings* findings)
   if (fact.time_ms < RetentionEndMs(year, kMinRetentionYears)) {
     Add("erased-early", fact.index, fact.time_ms,
         absl::StrCat("The records of fiscal year ", year, " were to be kept until April of ",
-                     year + 1 + kMinRetentionYears, "."),
+                     int64_t{year} + 1 + kMinRetentionYears, "."),
         findings);
   }
   const bool was_meant = std::any_of(facts_.begin(), facts_.end(), [&](const auto& other) {

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/merkle/merkle.h"
+#include "tools/replay/saturating.h"
 
 namespace nakadachi::replay {
 namespace {
@@ -170,17 +171,17 @@ void Scan::TakeDirectory(Facts* facts, const std::vector<Range>& unseen) {
 
 void Scan::CheckTimes(const std::vector<std::pair<uint64_t, int64_t>>& times) {
   for (const auto& [index, time_ms] : times) {
-    if (latest_ms_ != INT64_MIN && time_ms < latest_ms_ - scene_.tolerance_ms) {
+    if (latest_ms_ != INT64_MIN && time_ms < SaturatingSubtract(latest_ms_, scene_.tolerance_ms)) {
       scene_.Add("clock-back", {index, number_}, time_ms,
-                 absl::StrCat("Its time is ", latest_ms_ - time_ms,
+                 absl::StrCat("Its time is ", SaturatingSubtract(latest_ms_, time_ms),
                               " ms before that of an entry recorded earlier."),
                  {{latest_index_, number_}});
       latest_ms_ = time_ms;  // one finding each time the clock is moved
       latest_index_ = index;
     }
-    if (time_ms > checkpoint_ms_ + scene_.tolerance_ms) {
+    if (time_ms > SaturatingAdd(checkpoint_ms_, scene_.tolerance_ms)) {
       scene_.Add("time-ahead", {index, number_}, time_ms,
-                 absl::StrCat("Its time is ", time_ms - checkpoint_ms_,
+                 absl::StrCat("Its time is ", SaturatingSubtract(time_ms, checkpoint_ms_),
                               " ms after the checkpoint that covers it."));
     }
     if (time_ms > latest_ms_) {

@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "common/base/check.h"
 #include "common/base/status.h"
 #include "common/crypto/crypto.h"

@@ -42,7 +42,7 @@ class Checks {
       log.options = &logs[i];
       log.first_piece = pieces_;
       log.reader = evidence::LogReader::Open(log.options->folder);
-      if (log.reader.ok()) log.bundles = LogCheck::BundlesToRead(*log.reader);
+      if (log.reader.ok()) log.bundles = BundlesToRead(*log.reader, evidence::FileKind::kEntries);
       // One that holds nothing has its turn too.
       log.pieces = std::max<uint64_t>(1, LogCheck::PiecesOf(log.bundles));
       pieces_ += log.pieces;

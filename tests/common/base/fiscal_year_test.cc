@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+
 #include "absl/time/time.h"
 
 namespace nakadachi {
@@ -39,6 +41,22 @@ TEST(FiscalYearTest, StartIsTheFirstMillisecondOfTheYear) {
 TEST(FiscalYearTest, RetentionEndsSevenYearsAfterTheYearDid) {
   EXPECT_EQ(RetentionEndMs(2017, kMinRetentionYears), Ms("2025-04-01T00:00:00+09:00"));
   EXPECT_EQ(RetentionEndMs(2017, 10), Ms("2028-04-01T00:00:00+09:00"));
+}
+
+TEST(FiscalYearTest, YearsAndTimesThatNoRecordHas) {
+  for (const int year : {INT32_MAX, INT32_MAX - 7, 300'000'000}) {
+    EXPECT_EQ(FiscalYearStartMs(year), INT64_MAX) << year;
+    EXPECT_EQ(RetentionEndMs(year, kMinRetentionYears), INT64_MAX) << year;
+  }
+  for (const int year : {INT32_MIN, -300'000'000}) {
+    EXPECT_EQ(FiscalYearStartMs(year), INT64_MIN) << year;
+    EXPECT_EQ(RetentionEndMs(year, kMinRetentionYears), INT64_MIN) << year;
+  }
+  for (const int64_t time_ms : {INT64_MIN, INT64_MAX}) {
+    const int year = FiscalYearOf(time_ms);
+    EXPECT_LE(FiscalYearStartMs(year), time_ms);
+    EXPECT_GE(FiscalYearStartMs(year + 1), time_ms);
+  }
 }
 
 }  // namespace

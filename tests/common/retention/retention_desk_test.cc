@@ -124,6 +124,35 @@ class RetentionDeskTest : public ::testing::Test {
       Record(receipt);
     }
   }
+  // The statement alone; its commitment stays.
+  void Lose(uint64_t index) {
+    storage::Batch batch(*database_);
+    batch.Delete(kStatements, storage::KeyU64(index));
+    ASSERT_TRUE(database_->Commit(std::move(batch)).ok());
+  }
+  void Damage(uint64_t index) {
+    storage::Batch batch(*database_);
+    batch.Put(kStatements, storage::KeyU64(index), "short");
+    ASSERT_TRUE(database_->Commit(std::move(batch)).ok());
+  }
+  // What a crash leaves that came between the Operation and the end: what a stop of the disk
+  // leaves, copied while the first erasure has recorded what will go.
+  void Begin(const v1::Erasure& planned) {
+    v1::Statement begun = New();
+    begun.mutable_operation()->set_kind("erasure");
+    *begun.mutable_operation()->mutable_erasure() = planned;
+    stored::v1::ErasedPeriod state;
+    *state.mutable_erasure() = planned;
+    ASSERT_TRUE(ledger_
+                    ->AppendAndWait(ledger::Prepare(begun, SystemRandom()),
+                                    [&](uint64_t leaf_index, storage::Batch& batch) {
+                                      state.set_leaf_index(leaf_index);
+                                      batch.Put(kMeta,
+                                                "retention/erasure/" + storage::KeyU64(kYear),
+                                                state.SerializeAsString());
+                                    })
+                    .ok());
+  }
   void ToTheEndOf(int year) {
     clock_.Set(absl::FromUnixMillis(RetentionEndMs(year, kMinRetentionYears)));
   }
@@ -381,25 +410,11 @@ TEST_F(RetentionDeskTest, RefusesHoldsThatNameNothingRight) {
   EXPECT_EQ(Rule(desk_->PlaceHold(HoldRequest(2, {}, {kQuery})).status()), "erased");
 }
 
-// What a crash leaves that came between the Operation and the end: what a stop of the disk leaves,
-// copied while the first erasure has recorded what will go.
 TEST_F(RetentionDeskTest, InterruptedErasureIsCompletedAtTheNextStart) {
   Hold(1, {2});
   ToTheEndOf(kYear);
   const v1::Erasure planned = Erase(kYear, /*dry_run=*/true).value();
-  v1::Statement begun = New();
-  begun.mutable_operation()->set_kind("erasure");
-  *begun.mutable_operation()->mutable_erasure() = planned;
-  stored::v1::ErasedPeriod state;
-  *state.mutable_erasure() = planned;
-  ASSERT_TRUE(ledger_
-                  ->AppendAndWait(ledger::Prepare(begun, SystemRandom()),
-                                  [&](uint64_t leaf_index, storage::Batch& batch) {
-                                    state.set_leaf_index(leaf_index);
-                                    batch.Put(kMeta, "retention/erasure/" + storage::KeyU64(kYear),
-                                              state.SerializeAsString());
-                                  })
-                  .ok());
+  Begin(planned);
   EXPECT_EQ(StateOf(0), v1::Period::ERASING);
   EXPECT_EQ(Bodies(kOfAYear).size(), kOfAYear);
   Reopen();
@@ -411,6 +426,43 @@ TEST_F(RetentionDeskTest, InterruptedErasureIsCompletedAtTheNextStart) {
   EXPECT_EQ(Erase(kYear).value().erased(), planned.erased());
   EXPECT_THAT(Bodies(kOfAYear), left);
   EXPECT_THAT(OperationsFrom(2 * kOfAYear), ElementsAre("hold", "erasure", "erased"));
+  ExpectSound();
+}
+
+TEST_F(RetentionDeskTest, WhatCannotBeReadGoesAndKeepsNothingElse) {
+  Hold(1, {2}, {kQuery});
+  Lose(kQuery);
+  Lose(kProvision + kOfAPermit);
+  ToTheEndOf(kYear);
+  EXPECT_EQ(Erase(kYear, /*dry_run=*/true).value().erased(), kOfAYear - 1 - 2);
+  const v1::Erasure erasure = Erase(kYear).value();
+  EXPECT_EQ(erasure.held(), 2u);
+  EXPECT_EQ(erasure.erased(), kOfAYear - 1 - 2);
+  EXPECT_THAT(Bodies(kOfAYear), ElementsAre(kStart, kQuery + kOfAPermit, kReceipt + kOfAPermit));
+  ExpectSound();
+}
+
+TEST_F(RetentionDeskTest, WhatCannotBeReadKeepsNoInterruptedErasureFromItsEnd) {
+  ToTheEndOf(kYear);
+  Begin(Erase(kYear, /*dry_run=*/true).value());
+  Lose(kProvision);
+  Reopen();
+  EXPECT_TRUE(database_->IsDestroyed(kYear));
+  EXPECT_EQ(Erase(kYear).value().erased(), kOfAYear - 1);
+  EXPECT_THAT(Bodies(kOfAYear), ElementsAre(kStart));
+  ExpectSound();
+}
+
+// Of what a hold kept on.
+TEST_F(RetentionDeskTest, WhatCannotBeReadAnyMoreIsLeftToItsKey) {
+  Hold(1, {2});
+  ToTheEndOf(kYear);
+  ASSERT_TRUE(Erase(kYear).ok());
+  Damage(kProvision + kOfAPermit);
+  const int running = FiscalYearOf(clock_.NowMs());
+  ToTheEndOf(running);
+  for (const int year : {kYear + 1, running}) ASSERT_TRUE(Erase(year).ok()) << year;
+  EXPECT_THAT(Bodies(kOfAYear), ElementsAre(kStart, kQuery + kOfAPermit, kReceipt + kOfAPermit));
   ExpectSound();
 }
 

@@ -17,9 +17,37 @@
 #include "tools/replay/grouped.h"
 #include "tools/replay/interner.h"
 #include "tools/replay/partitions.h"
+#include "tools/replay/saturating.h"
 
 namespace nakadachi::replay {
 namespace {
+
+TEST(Saturating, EndsWithItsRange) {
+  const struct {
+    int64_t a;
+    int64_t b;
+    int64_t sum;
+    int64_t difference;
+  } table[] = {
+      {5, 3, 8, 2},
+      {5, -3, 2, 8},
+      {INT64_MAX, 0, INT64_MAX, INT64_MAX},
+      {INT64_MAX, 1, INT64_MAX, INT64_MAX - 1},
+      {INT64_MAX, -1, INT64_MAX - 1, INT64_MAX},
+      {INT64_MIN, 1, INT64_MIN + 1, INT64_MIN},
+      {INT64_MIN, -1, INT64_MIN, INT64_MIN + 1},
+      {INT64_MAX, INT64_MAX, INT64_MAX, 0},
+      {INT64_MIN, INT64_MIN, INT64_MIN, 0},
+      {INT64_MAX, INT64_MIN, -1, INT64_MAX},
+      {INT64_MIN, INT64_MAX, -1, INT64_MIN},
+      {0, INT64_MIN, INT64_MIN, INT64_MAX},
+      {-1, INT64_MIN, INT64_MIN, INT64_MAX},
+  };
+  for (const auto& row : table) {
+    EXPECT_EQ(SaturatingAdd(row.a, row.b), row.sum) << row.a << " + " << row.b;
+    EXPECT_EQ(SaturatingSubtract(row.a, row.b), row.difference) << row.a << " - " << row.b;
+  }
+}
 
 TEST(Interner, EveryThreadGetsTheSameNumbers) {
   constexpr size_t kTexts = 5'000;

@@ -612,6 +612,128 @@ TEST(Replay, AnErasureInItsTimeIsNoFinding) {
   EXPECT_THAT(ToText(report), HasSubstr(absl::StrCat("fiscal year ", old.year)));
 }
 
+// ---- Times that no clock shows
+
+struct EdgeCase {
+  const char* name;
+  std::function<void(TestNetwork&, int64_t edge_ms)> tell;
+  std::set<std::string> least, greatest;  // found where it is the least or the greatest time
+};
+
+std::function<void(TestNetwork&, int64_t)> AskAt(Plan::Hook Plan::*step) {
+  return [step](TestNetwork& network, int64_t edge_ms) {
+    Plan plan;
+    plan.review = true;
+    plan.*step = [edge_ms](v1::Statement& s) { s.set_time_ms(edge_ms); };
+    network.Ask(plan);
+  };
+}
+
+std::function<void(TestNetwork&, int64_t)> AskWith(
+    const std::set<std::string>& omit, const std::function<void(v1::Permit&, int64_t)>& change) {
+  return [omit, change](TestNetwork& network, int64_t edge_ms) {
+    Plan plan;
+    plan.omit = omit;
+    plan.decision = Permit([&](v1::Permit& p, v1::Statement&) { change(p, edge_ms); });
+    network.Ask(plan);
+  };
+}
+
+TEST(Replay, TimesAtTheEndsOfTheirRange) {
+  const auto until = [](v1::Permit& p, int64_t edge_ms) { p.set_valid_until_ms(edge_ms); };
+  const auto from = [](v1::Permit& p, int64_t edge_ms) { p.set_valid_from_ms(edge_ms); };
+  const EdgeCase cases[] = {
+      {"query", AskAt(&Plan::query), {"permit-late"}, {"clock-back", "out-of-order", "time-ahead"}},
+      {"decision",
+       AskAt(&Plan::decision),
+       {"clock-back", "out-of-order", "permit-against-list", "permit-against-rule",
+        "provision-against-list", "wrong-list"},
+       {"clock-back", "legal-basis-differs", "out-of-order", "permit-against-rule", "permit-late",
+        "time-ahead"}},
+      {"interim",
+       AskAt(&Plan::interim),
+       {"out-of-order"},
+       {"clock-back", "provision-late", "time-ahead"}},
+      {"provision",
+       AskAt(&Plan::provision),
+       {"clock-back", "out-of-order"},
+       {"clock-back", "out-of-order", "provision-late", "time-ahead"}},
+      {"receipt",
+       AskAt(&Plan::receipt),
+       {"clock-back", "out-of-order"},
+       {"clock-back", "time-ahead"}},
+      {"validity until", AskWith({}, until), {"permit-against-rule", "provision-late"}, {}},
+      {"validity until, no receipt",
+       AskWith({"receipt"}, until),
+       {"permit-against-rule", "provision-late", "provision-unreceipted"},
+       {}},
+      {"validity until, no answer",
+       AskWith({"provision", "receipt"}, until),
+       {"permit-against-rule", "permit-unanswered"},
+       {}},
+      {"validity from", AskWith({}, from), {"permit-against-rule"}, {"permit-against-rule"}},
+      {"undecided",
+       [](TestNetwork& network, int64_t edge_ms) {
+         Plan plan;
+         plan.omit = {"decision"};
+         plan.query = [edge_ms](v1::Statement& s) { s.set_time_ms(edge_ms); };
+         network.Ask(plan);
+       },
+       {"query-undecided"},
+       {"clock-back", "time-ahead"}},
+      {"checkpoint",
+       [](TestNetwork& network, int64_t edge_ms) {
+         network.Ask({});
+         network.SetCheckpointTime(kSendai, std::max(int64_t{0}, edge_ms));  // none is negative
+       },
+       {"revoked-key", "time-ahead"},
+       {}},
+      {"list",
+       [](TestNetwork& network, int64_t edge_ms) {
+         network.PublishList(AmendedList(), [edge_ms](v1::Statement& s) {
+           s.mutable_directory()->mutable_list_published()->set_in_force_from_ms(edge_ms);
+         });
+       },
+       {"list-retroactive"},
+       {}},
+      {"list's statement",
+       [](TestNetwork& network, int64_t edge_ms) {
+         network.PublishList(AmendedList(),
+                             [edge_ms](v1::Statement& s) { s.set_time_ms(edge_ms); });
+         network.Ask({});
+       },
+       {"clock-back"},
+       {"clock-back", "list-retroactive", "time-ahead", "wrong-list"}},
+      {"revocation",
+       [](TestNetwork& network, int64_t edge_ms) {
+         network.RevokeKey(kChiyoda, [edge_ms](v1::Statement& s) {
+           s.mutable_directory()->mutable_key_revoked()->set_revoked_from_ms(edge_ms);
+         });
+       },
+       {"revocation-retroactive", "revoked-key"},
+       {}},
+      {"erasure",
+       [](TestNetwork& network, int64_t edge_ms) {
+         const int year = edge_ms < 0 ? INT32_MIN : INT32_MAX;
+         network.Record(kSendai, Erasure(network, "erasure", year, 0, 0));
+       },
+       {},
+       {"erased-early"}},
+  };
+  for (const EdgeCase& c : cases) {
+    for (const int64_t edge_ms : {INT64_MIN, INT64_MAX}) {
+      SCOPED_TRACE(absl::StrCat(c.name, " ", edge_ms));
+      TestNetwork network;
+      c.tell(network, edge_ms);
+      network.Advance(3 * kDayMs);
+      const Report report = ReplayOf(network);
+      std::set<std::string> found;
+      for (const auto& [kind, count] : report.totals) found.insert(kind);
+      EXPECT_EQ(found, edge_ms < 0 ? c.least : c.greatest) << ToText(report);
+    }
+  }
+}
+
 TEST(Replay, EveryKindOfDecisionAndExchangeHasALie) {
   std::set<std::string> told = {"permit-unanswered", "provision-unreceipted", "receipt-unverified",
                                 "query-undecided"};  // in the truth

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "common/evidence/log_reader.h"
 #include "tests/common/evidence/evidence_fixture.h"
+#include "tools/replay/log_check.h"
 #include "tools/replay/pipeline.h"
 
 namespace nakadachi::replay {
@@ -342,6 +343,52 @@ TEST_F(StructureTest, ATruncatedLog) {
   const StructureReport report = CheckMember();
   EXPECT_THAT(Brief(report), testing::ElementsAre("truncated 512")) << Describe(report);
   EXPECT_EQ(report.entries, 512u);
+}
+
+// A file may have any name, and a checkpoint may promise any number of entries: what is tried is
+// bounded by what is there.
+TEST_F(StructureTest, ACheckpointPromisesMoreThanAnybodyCouldRead) {
+  Export(1000, {1000});
+  const auto path = [this](evidence::FileKind kind, uint64_t index) {
+    return member() + "/" + evidence::FileName{kind, 0, index}.ToString();
+  };
+  for (const uint64_t size : {uint64_t{1} << 60, UINT64_MAX - 255, UINT64_MAX}) {
+    for (const uint64_t index : {uint64_t{1'000'000'000'000'000}, size / 256 - 1}) {
+      SCOPED_TRACE(absl::StrCat(size, " entries, a file at ", index));
+      WriteAll(member() + "/checkpoint",
+               ledger::SignCheckpoint({ledger::Origin(Aizu()), size, {}, kStartMs + 1000},
+                                      network_.member.key()));
+      for (const auto kind : {evidence::FileKind::kEntries, evidence::FileKind::kStatements}) {
+        WriteAll(path(kind, index), "");
+        const auto reader = evidence::LogReader::Open(member()).value();
+        ASSERT_LE(BundlesToRead(reader, kind), 5u);
+      }
+      const StructureReport report = CheckMember();
+      EXPECT_THAT(Brief(report), testing::Contains("truncated 768")) << Describe(report);
+      EXPECT_EQ(report.entries, 768u);
+      for (const auto kind : {evidence::FileKind::kEntries, evidence::FileKind::kStatements})
+        fs::remove(path(kind, index));
+    }
+  }
+}
+
+// Whatever is left of the files, each that is lost is named.
+TEST_F(StructureTest, NearlyAllIsLost) {
+  Export(70000, {70000});
+  for (uint64_t n = 0; n < 273; ++n) {
+    for (const auto kind :
+         {evidence::FileKind::kTile, evidence::FileKind::kEntries, evidence::FileKind::kStatements})
+      fs::remove(member() + "/" + evidence::FileName{kind, 0, n}.ToString());
+  }
+  const StructureReport report =
+      CheckMember([](StructureOptions& options) { options.max_findings = 1000; });
+  EXPECT_EQ(report.entries, 70000u - 273 * 256);
+  EXPECT_EQ(std::count_if(report.findings.begin(), report.findings.end(),
+                          [](const StructureFinding& finding) {
+                            return finding.kind == StructureKind::kMissingFile;
+                          }),
+            3 * 273)
+      << Describe(report);
 }
 
 // The whole log is taken back to an earlier state; only a checkpoint seen elsewhere tells.
