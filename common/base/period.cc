@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -86,6 +87,12 @@ bool Parse(absl::string_view text, absl::CivilDay* day) {
 
 absl::TimeZone Japan() { return absl::FixedTimeZone(9 * 60 * 60); }
 
+// An offset may lead out of the years that can be written.
+bool IsOfFourDigits(absl::Time time) {
+  const absl::CivilYear year(absl::ToCivilSecond(time, Japan()));
+  return year >= absl::CivilYear(1) && year <= absl::CivilYear(9999);
+}
+
 int64_t BeginOf(absl::CivilDay day) { return absl::ToUnixMillis(absl::FromCivil(day, Japan())); }
 
 absl::StatusOr<int64_t> ParseBound(absl::string_view text, absl::string_view field,
@@ -101,23 +108,59 @@ absl::StatusOr<int64_t> ParseBound(absl::string_view text, absl::string_view fie
                       "or 2024年4月1日");
 }
 
+// Text like a pattern, in which 9 stands for any digit; what matched is taken off.
+bool TakeLike(absl::string_view pattern, absl::string_view* text) {
+  if (text->size() < pattern.size()) return false;
+  for (size_t i = 0; i < pattern.size(); ++i) {
+    const char c = (*text)[i];
+    if (pattern[i] == '9' ? !absl::ascii_isdigit(c) : c != pattern[i]) return false;
+  }
+  text->remove_prefix(pattern.size());
+  return true;
+}
+
+void TakeFraction(absl::string_view* text) {
+  if (!TakeLike(".9", text)) return;
+  while (TakeLike("9", text)) continue;
+}
+
+bool IsDayShaped(absl::string_view text) { return TakeLike("9999-99-99", &text) && text.empty(); }
+
+// absl takes "infinite-future", blanks, years of any length and a lone 1 for 01: the shape is for
+// us to check, the calendar for absl. nullptr: of no shape that is allowed.
+const char* FormatOf(absl::string_view text) {
+  if (IsDayShaped(text)) return "%Y-%m-%d";
+  if (!TakeLike("9999-99-99T99:99", &text)) return nullptr;
+  // Unix time knows no leap seconds.
+  const bool seconds = !absl::StartsWith(text, ":60") && TakeLike(":99", &text);
+  if (seconds) TakeFraction(&text);
+  if (text.empty()) return seconds ? "%Y-%m-%dT%H:%M:%E*S" : "%Y-%m-%dT%H:%M";
+  const bool offset =
+      TakeLike("Z", &text) || TakeLike("+99:99", &text) || TakeLike("-99:99", &text);
+  if (!offset || !text.empty()) return nullptr;
+  return seconds ? "%Y-%m-%dT%H:%M:%E*S%Ez" : "%Y-%m-%dT%H:%M%Ez";
+}
+
 }  // namespace
 
 absl::StatusOr<absl::CivilDay> ParseDay(absl::string_view text, absl::string_view field) {
   absl::CivilDay day;
-  if (text.size() == 10 && absl::ParseCivilTime(text, &day)) return day;
+  if (IsDayShaped(text) && absl::ParseCivilTime(text, &day) && day >= kNone.first) return day;
   return InvalidField(field, "date", "not a day of the calendar written YYYY-MM-DD");
 }
 
 absl::StatusOr<absl::Time> ParseTime(absl::string_view text, absl::string_view field) {
+  const char* format = FormatOf(text);
   absl::Time time;
-  for (const char* format :
-       {"%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%E*S%Ez"}) {
-    if (absl::ParseTime(format, text, Japan(), &time, nullptr)) return time;
+  if (format != nullptr && absl::ParseTime(format, text, Japan(), &time, nullptr) &&
+      IsOfFourDigits(time)) {
+    return time;
   }
   return InvalidField(field, "time",
                       "neither YYYY-MM-DD nor YYYY-MM-DDThh:mm[:ss] with or without an offset");
 }
+
+int64_t EndOfYearsMs() { return BeginOf(kOpen + 1); }
 
 absl::StatusOr<absl::CivilDay> ParseJapaneseDay(absl::string_view text, absl::string_view field) {
   const std::string plain = Plain(text);

@@ -11,11 +11,16 @@
 
 namespace nakadachi {
 
+// Years are those of four digits, 0001 to 9999, in Japan.
+
 // YYYY-MM-DD. INVALID_ARGUMENT, rule "date".
 absl::StatusOr<absl::CivilDay> ParseDay(absl::string_view text, absl::string_view field);
-// A day (its beginning), or a time to the minute or second, in Japan; or RFC 3339 with an offset.
-// INVALID_ARGUMENT, rule "time".
+// YYYY-MM-DD (the day's beginning) or YYYY-MM-DDThh:mm[:ss[.fraction]], in Japan or with an offset
+// (Z, +hh:mm, -hh:mm), and nothing around it. INVALID_ARGUMENT, rule "time".
 absl::StatusOr<absl::Time> ParseTime(absl::string_view text, absl::string_view field);
+
+// The first Unix ms that none of this writes: the beginning of the year 10000 in Japan.
+int64_t EndOfYearsMs();
 
 // 2024年4月1日, 2024/4/1, 令和6年4月1日, 令和元年5月1日, R6.4.1 (eras T, S, H, R; digits of either
 // width). The day lies in the era; a day of change between Taisho and Showa lies in both.

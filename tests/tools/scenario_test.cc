@@ -6,6 +6,7 @@
 #include <string>
 
 #include "common/base/status.h"
+#include "tools/simulator/scenario_words.h"
 
 namespace nakadachi::simulator {
 namespace {
@@ -50,6 +51,31 @@ TEST(ScenarioTest, WhatIsWrongIsNamedByItsLine) {
   }
 }
 
+TEST(ScenarioTest, AByteOrderMarkIsPassedOver) {
+  const auto scenario = ParseScenario("\xEF\xBB\xBFseed 7\ncity 072028 x\n");
+  ASSERT_TRUE(scenario.ok()) << scenario.status();
+  EXPECT_EQ(scenario->settings.size(), 1u);
+  EXPECT_FALSE(ParseScenario("city 072028 x\n\xEF\xBB\xBFseed 7\n").ok());
+}
+
+TEST(ScenarioTest, AnInstitutionJoinsOnce) {
+  const char* const again[] = {"city 072028 x on pf", "city 072028 y",
+                               "prefecture 072028 x on other"};
+  for (const char* line : again) {
+    const auto scenario = ParseScenario(
+        std::string("# first\ncity 072028 x on pf\ncity 041009 y on pf\n") + line + "\n");
+    EXPECT_EQ(scenario.status().message(),
+              "line 4: code: the institution has joined already, in line 2 [known-member]")
+        << line;
+  }
+}
+
+TEST(ScenarioTest, AFolderIsNoFile) {
+  EXPECT_TRUE(absl::IsNotFound(ReadFile("", ".").status()));
+  EXPECT_TRUE(absl::IsNotFound(ReadFile(".", "").status()));
+  EXPECT_TRUE(absl::IsNotFound(ReadFile("", "no/such/file").status()));
+}
+
 TEST(ScenarioTest, WordsMeanWhatTheirFormWants) {
   const struct {
     const char* line;
@@ -68,12 +94,31 @@ TEST(ScenarioTest, WordsMeanWhatTheirFormWants) {
       {"time 2024-13-03T09:00", "time"},
       {"time 2023-02-29", "time"},
       {"time 2024-06-03T25:00", "time"},
-      {"time 2024-06-03T09:00:00", "time"},
+      {"time 2024-06-03T09:00:30", ""},
+      {"time 2024-06-03T09:00+09:00", ""},
+      {"time \" 2024-06-03\"", "time"},
+      {"time 1970-01-01", ""},
+      {"time 2999-12-31T23:59", ""},
       {"time 1969-12-31", "time"},
       {"time 3000-01-01", "time"},
       {"time 99999999999-01-01", "time"},
       {"time infinite-future", "time"},
       {"time now", "time"},
+      {"city 072028 x on aizu-2", ""},
+      {"city 072028 x on 072028", ""},
+      {"city 072028 x on ../../escaped", "platform"},
+      {"city 072028 x on a/b", "platform"},
+      {"city 072028 x on ..", "platform"},
+      {"city 072028 x on /tmp/x", "platform"},
+      {"city 072028 x on \"\"", "platform"},
+      {"city 072028 x on \"a b\"", "platform"},
+      {"city 072028 x on 会津", "platform"},
+      {"city 072028 x on broker", "taken"},
+      {"city 072028 x on juki", "taken"},
+      {"city 072028 x on pki", "taken"},
+      {"prefecture 070009 x on profiles", "taken"},
+      {"unwithhold x in 072028 item immunization", ""},
+      {"unwithhold x in 072028", "step"},
       {"permit-validity 2h", ""},
       {"permit-validity 1h30m", ""},
       {"permit-validity 0s", "duration"},

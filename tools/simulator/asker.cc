@@ -113,6 +113,7 @@ class ThreadedLoad final : public BackgroundLoad {
         asker_(
             connection,
             [this, next = std::move(next)]() -> std::optional<Question> {
+              absl::MutexLock lock(&mutex_);
               if (absl::Now() >= until_) return std::nullopt;
               return next();
             },
@@ -124,7 +125,13 @@ class ThreadedLoad final : public BackgroundLoad {
           });
         }) {}
   ~ThreadedLoad() override {
-    if (thread_.joinable()) thread_.join();
+    if (!thread_.joinable()) return;
+    {
+      absl::MutexLock lock(&mutex_);
+      until_ = absl::InfinitePast();
+      patience_ = -absl::InfiniteDuration();
+    }
+    thread_.join();
   }
 
   absl::StatusOr<std::vector<Answered>> Finish(absl::Duration patience) override {
@@ -137,8 +144,8 @@ class ThreadedLoad final : public BackgroundLoad {
   }
 
  private:
-  absl::Time until_;
   absl::Mutex mutex_;
+  absl::Time until_ ABSL_GUARDED_BY(mutex_);
   absl::Duration patience_ ABSL_GUARDED_BY(mutex_) = absl::Seconds(60);
   absl::StatusOr<std::vector<Answered>> result_ = absl::UnknownError("not finished");
   Asker asker_;

@@ -38,6 +38,7 @@ class BackgroundLoad {
   static std::unique_ptr<BackgroundLoad> Start(client::MunicipalConnection* connection,
                                                std::function<Question()> next, int in_flight,
                                                absl::Duration duration);
+  // Asks no more, and waits but for what is asked already.
   virtual ~BackgroundLoad() = default;
   // Waits until the time is over and everything is answered.
   virtual absl::StatusOr<std::vector<Answered>> Finish(absl::Duration patience) = 0;

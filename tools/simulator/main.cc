@@ -3,13 +3,10 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <sstream>
 
-#include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/rpc/process.h"
 #include "tools/simulator/built_in.h"
@@ -17,6 +14,7 @@
 #include "tools/simulator/interruptible.h"
 #include "tools/simulator/network.h"
 #include "tools/simulator/scenario_runner.h"
+#include "tools/simulator/scenario_words.h"
 
 namespace nakadachi::simulator {
 namespace {
@@ -103,11 +101,7 @@ int Complain(const absl::Status& status, int code) {
 
 absl::StatusOr<std::string> ReadScenario(const std::string& path) {
   if (path.empty()) return std::string(kDemonstration);
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return absl::NotFoundError(absl::StrCat("cannot read ", path));
-  std::ostringstream content;
-  content << file.rdbuf();
-  return content.str();
+  return ReadFile("", path);
 }
 
 int RunScenario(const Arguments& arguments, const std::string& folder) {
@@ -129,7 +123,8 @@ int RunScenario(const Arguments& arguments, const std::string& folder) {
 
   std::ostream& narration = arguments.json ? std::cerr : std::cout;
   const auto say = [&](const std::string& line) { narration << line << std::endl; };
-  auto runner = ScenarioRunner::Create(*scenario, network->get(), base, say);
+  const auto progress = [](const std::string& line) { std::cerr << line << std::endl; };
+  auto runner = ScenarioRunner::Create(*scenario, network->get(), base, say, progress);
   if (!runner.ok()) return Complain(runner.status(), kUnreadable);
   absl::Status result = (*runner)->Run();
   Kept kept;

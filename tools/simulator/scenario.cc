@@ -17,6 +17,8 @@
 namespace nakadachi::simulator {
 namespace {
 
+constexpr char kByteOrderMark[] = "\xEF\xBB\xBF";
+
 // A form is words; {name} takes one word; […] may be left out.
 struct Form {
   const char* form;
@@ -40,6 +42,7 @@ constexpr Form kForms[] = {
     {"protect {id} in {code}", Verb::kProtect},
     {"unprotect {id} in {code}", Verb::kUnprotect},
     {"withhold {id} in {code} item {item}", Verb::kWithhold},
+    {"unwithhold {id} in {code} item {item}", Verb::kUnwithhold},
     {"query {requester} asks {provider} about {id} [ for {procedure} ] [ items {items} ]",
      Verb::kQuery},
     {"ask again", Verb::kAskAgain},
@@ -179,10 +182,19 @@ absl::Status CheckWords(const Step& step) {
   }
   if (step.Has("n")) NAKADACHI_RETURN_IF_ERROR(CheckNumber(step));
   if (step.Has("duration")) NAKADACHI_RETURN_IF_ERROR(CheckDuration(step));
+  if (step.Has("platform")) NAKADACHI_RETURN_IF_ERROR(CheckPlatform(step.Word("platform")));
   for (const char* time : {"time", "date"}) {
     if (step.Has(time)) NAKADACHI_RETURN_IF_ERROR(TimeOf(step.Word(time)).status());
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckJoinsOnce(const Step& step, std::map<std::string, int>& joined) {
+  if (step.verb != Verb::kCity && step.verb != Verb::kPrefecture) return absl::OkStatus();
+  const auto [first, fresh] = joined.emplace(step.Word("code"), step.line);
+  if (fresh) return absl::OkStatus();
+  return InvalidField("code", "known-member",
+                      absl::StrCat("the institution has joined already, in line ", first->second));
 }
 
 // The line is the field; whose word it is, the text says ("line 3: n: expected …").
@@ -219,7 +231,9 @@ std::vector<std::string> StepForms() {
 
 absl::StatusOr<Scenario> ParseScenario(absl::string_view text) {
   if (!IsUtf8(text)) return InvalidField("scenario", "utf-8", "the file is not UTF-8");
+  absl::ConsumePrefix(&text, kByteOrderMark);
   Scenario scenario;
+  std::map<std::string, int> joined;  // code -> line
   int number = 0;
   for (const absl::string_view line : absl::StrSplit(text, '\n')) {
     ++number;
@@ -236,6 +250,7 @@ absl::StatusOr<Scenario> ParseScenario(absl::string_view text) {
                             absl::StrCat("'", words[0], "' stands before all steps"));
       }
       NAKADACHI_RETURN_IF_ERROR(AtLine(number, CheckWords(step)));
+      NAKADACHI_RETURN_IF_ERROR(AtLine(number, CheckJoinsOnce(step, joined)));
       (form.setting ? scenario.settings : scenario.steps).push_back(std::move(step));
       matched = true;
       break;

@@ -28,6 +28,7 @@ enum class Verb {
   kProtect,
   kUnprotect,
   kWithhold,
+  kUnwithhold,
   kQuery,
   kAskAgain,
   kBulk,
@@ -69,8 +70,9 @@ struct Scenario {
 };
 
 // INVALID_ARGUMENT with the line; rules "step" (no form fits; the message shows the forms that
-// begin alike), those of local-government codes, "number", "duration" and "time"
-// (scenario_words.h), "quote", "order" (a setting after the first step), "utf-8". What a step
+// begin alike), those of local-government codes, "number", "duration", "time", "platform" and
+// "taken" (scenario_words.h), "quote", "order" (a setting after the first step), "known-member" (an
+// institution joins twice), "utf-8". A byte-order mark is passed over. What a step otherwise
 // speaks of (a resident, a process, a file) is looked for when its turn comes.
 absl::StatusOr<Scenario> ParseScenario(absl::string_view text);
 

@@ -1,6 +1,7 @@
 #include "tools/simulator/scenario_answers.h"
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "common/base/status.h"
 #include "common/rpc/status_mapping.h"
@@ -176,10 +177,16 @@ absl::Status ScenarioAnswers::ExpectRefused(const std::string& reason) const {
 }
 
 absl::Status ScenarioAnswers::OtherOutcome() const {
-  return Unexpected(absl::StrCat("state ", v1::ExchangeState_Name(last_answer_->state()),
-                                 ", outcome ", WordOf(last_answer_->outcome()), ", reason ",
-                                 WordOf(last_answer_->refusal_reason()), " ",
-                                 last_answer_->refusal_detail()));
+  std::vector<std::string> parts = {
+      absl::StrCat("state ", v1::ExchangeState_Name(last_answer_->state()))};
+  if (last_answer_->outcome() != v1::OUTCOME_UNSPECIFIED) {
+    parts.push_back(absl::StrCat("outcome ", WordOf(last_answer_->outcome())));
+  }
+  if (last_answer_->refusal_reason() != v1::REFUSAL_REASON_UNSPECIFIED) {
+    parts.push_back(absl::StrCat("reason ", WordOf(last_answer_->refusal_reason())));
+  }
+  if (!last_answer_->refusal_detail().empty()) parts.push_back(last_answer_->refusal_detail());
+  return Unexpected(absl::StrJoin(parts, ", "));
 }
 
 absl::Status ScenarioAnswers::ExpectCount(const std::string& what,

@@ -1,13 +1,17 @@
 #include "tools/simulator/scenario_runner.h"
 
 #include <algorithm>
+#include <set>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "common/base/status.h"
 #include "common/crypto/crypto.h"
+#include "common/permission/permission_list.h"
 #include "tools/simulator/asker.h"
 #include "tools/simulator/people.h"
 #include "tools/simulator/scenario_answers.h"
@@ -22,6 +26,7 @@ constexpr char kStaffPseudonym[] = "staff-1";
 constexpr int kBulkInFlight = 256;
 constexpr absl::Duration kPatience = absl::Seconds(30);
 constexpr absl::Duration kLook = absl::Milliseconds(10);
+constexpr absl::Duration kSilence = absl::Seconds(2);
 
 std::vector<std::string> ItemsOf(const Step& step) {
   if (!step.Has("items")) return {kDefaultItem};
@@ -32,14 +37,39 @@ std::string ProcedureOf(const Step& step) {
   return step.Has("procedure") ? step.Word("procedure") : kDefaultItem;
 }
 
+// Speaks up, on a thread of its own, when it has lived for longer than kSilence.
+class SlowNotice {
+ public:
+  explicit SlowNotice(const std::function<void()>& speak_up)
+      : thread_([this, speak_up] {
+          if (!over_.WaitForNotificationWithTimeout(kSilence)) speak_up();
+        }) {}
+  ~SlowNotice() {
+    over_.Notify();
+    thread_.join();
+  }
+  SlowNotice(const SlowNotice&) = delete;
+  SlowNotice& operator=(const SlowNotice&) = delete;
+
+ private:
+  absl::Notification over_;
+  std::thread thread_;
+};
+
+std::string Where(const Step& step) {
+  return absl::StrCat("line ", step.line, " '", step.text, "'");
+}
+
 class Runner final : public ScenarioRunner {
  public:
   Runner(const Scenario& scenario, Network* network, std::string base_folder,
-         std::function<void(const std::string&)> say, uint64_t seed)
+         std::function<void(const std::string&)> say,
+         std::function<void(const std::string&)> progress, uint64_t seed)
       : scenario_(scenario),
         network_(network),
         base_folder_(std::move(base_folder)),
         say_(std::move(say)),
+        progress_(std::move(progress)),
         people_(network, seed),
         answers_(network, &people_, &account_) {}
 
@@ -75,11 +105,18 @@ class Runner final : public ScenarioRunner {
   Network* network_;
   std::string base_folder_;
   std::function<void(const std::string&)> say_;
+  std::function<void(const std::string&)> progress_;
   People people_;
   Account account_;
   ScenarioAnswers answers_;
 
   std::map<std::string, PersonIndex> names_;
+  // As an institution was told last: it is told all at once.
+  struct Protection {
+    bool automatic_reply_disabled = false;
+    std::set<std::string> withheld_items;
+  };
+  std::map<std::pair<PersonIndex, LocalGovernmentCode>, Protection> protections_;
   struct Mover {
     PersonIndex person;
     LocalGovernmentCode from;
@@ -94,13 +131,20 @@ class Runner final : public ScenarioRunner {
 absl::Status Runner::Run() {
   const absl::Time begin = absl::Now();
   for (const Step& step : scenario_.steps) {
-    const absl::Status done = RunStep(step);
+    const absl::Status done = [&] {
+      const SlowNotice notice([&] { progress_(absl::StrCat(Where(step), " goes on")); });
+      return RunStep(step);
+    }();
     account_.elapsed_s = absl::ToDoubleSeconds(absl::Now() - begin);
     if (!done.ok()) {
-      return UnderField(absl::StrCat("line ", step.line, " '", step.text, "'"), done);
+      load_.reset();
+      return UnderField(Where(step), done);
     }
   }
-  const absl::Status finished = Finish();
+  const absl::Status finished = [&] {
+    const SlowNotice notice([&] { progress_("the load in background goes on"); });
+    return Finish();
+  }();
   account_.elapsed_s = absl::ToDoubleSeconds(absl::Now() - begin);
   NAKADACHI_RETURN_IF_ERROR(finished);
   if (account_.mismatches > 0) {
@@ -165,6 +209,7 @@ absl::Status Runner::RunPopulationStep(const Step& step) {
     case Verb::kProtect:
     case Verb::kUnprotect:
     case Verb::kWithhold:
+    case Verb::kUnwithhold:
       return SetProtection(step);
     default:
       break;
@@ -243,7 +288,7 @@ absl::Status Runner::Join(const Step& step, const std::string& category) {
   const InstitutionSpec spec{code, step.Word("name"), category};
   if (!step.Has("platform")) return network_->AddPlatform(code.ToString(), {spec});
   // Institutions that share a platform start together with the first of them.
-  if (!network_->ProcessOf(step.Word("platform")).empty()) return absl::OkStatus();
+  if (network_->Municipality(code) != nullptr) return absl::OkStatus();
   std::vector<InstitutionSpec> sharing;
   for (const Step& other : scenario_.steps) {
     const bool joins = other.verb == Verb::kCity || other.verb == Verb::kPrefecture;
@@ -298,11 +343,19 @@ absl::Status Runner::SetProtection(const Step& step) {
   if (number == people_.Get(person).numbers.end()) {
     return InvalidField("id", "unknown-resident", "not known to that institution");
   }
+  Protection& protection = protections_[{person, code}];
+  if (step.verb == Verb::kWithhold) {
+    protection.withheld_items.insert(step.Word("item"));
+  } else if (step.verb == Verb::kUnwithhold) {
+    protection.withheld_items.erase(step.Word("item"));
+  } else {
+    protection.automatic_reply_disabled = step.verb == Verb::kProtect;
+  }
   v1::SetProtectionRequest request;
   request.set_municipality(code.ToString());
   request.set_addressee_number(number->second.Reveal());
-  request.set_automatic_reply_disabled(step.verb == Verb::kProtect);
-  if (step.verb == Verb::kWithhold) request.add_withheld_items(step.Word("item"));
+  request.set_automatic_reply_disabled(protection.automatic_reply_disabled);
+  for (const std::string& item : protection.withheld_items) request.add_withheld_items(item);
   return office->connection().SetProtection(request).status();
 }
 
@@ -425,8 +478,14 @@ absl::StatusOr<NetworkOptions> WithSettings(NetworkOptions options, const Scenar
     } else if (step.verb == Verb::kPermitValidity) {
       NAKADACHI_ASSIGN_OR_RETURN(options.permit_validity, DurationOf(step.Word("duration")));
     } else if (step.verb == Verb::kList && step.Word("file") != "japan") {
+      const std::string line = absl::StrCat("line ", step.line);
       auto csv = ReadFile(base_folder, step.Word("file"));
-      if (!csv.ok()) return UnderField(absl::StrCat("line ", step.line), csv.status());
+      if (!csv.ok()) return UnderField(line, csv.status());
+      const auto list = permission::PermissionList::Parse(*csv);
+      if (!list.ok()) {
+        return InvalidField(line, "list",
+                            absl::StrCat(step.Word("file"), ": ", list.status().message()));
+      }
       options.permission_list_csv = *std::move(csv);
     }
   }
@@ -435,13 +494,14 @@ absl::StatusOr<NetworkOptions> WithSettings(NetworkOptions options, const Scenar
 
 absl::StatusOr<std::unique_ptr<ScenarioRunner>> ScenarioRunner::Create(
     const Scenario& scenario, Network* network, const std::string& base_folder,
-    const std::function<void(const std::string&)>& say) {
+    const std::function<void(const std::string&)>& say,
+    const std::function<void(const std::string&)>& progress) {
   uint64_t seed = 1;
   for (const Step& step : scenario.settings) {
     if (step.verb != Verb::kSeed) continue;
     NAKADACHI_ASSIGN_OR_RETURN(seed, SeedOf(step.Word("n")));
   }
-  return std::make_unique<Runner>(scenario, network, base_folder, say, seed);
+  return std::make_unique<Runner>(scenario, network, base_folder, say, progress, seed);
 }
 
 }  // namespace nakadachi::simulator

@@ -1,5 +1,6 @@
 #include "tools/simulator/scenario_words.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -7,6 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/period.h"
 #include "common/base/status.h"
 
 namespace nakadachi::simulator {
@@ -15,9 +17,9 @@ namespace {
 constexpr absl::Duration kLongest = absl::Hours(100 * 366 * 24);
 constexpr size_t kMost = 100'000'000;
 
-absl::TimeZone Japan() { return absl::FixedTimeZone(9 * 60 * 60); }
+constexpr size_t kLongestPlatform = 64;
 
-// absl takes a sign and blanks too, and for a time "infinite-future".
+// absl takes a sign and blanks too.
 bool BeginsWithDigit(const std::string& word) {
   return !word.empty() && absl::ascii_isdigit(static_cast<unsigned char>(word.front()));
 }
@@ -56,20 +58,33 @@ absl::StatusOr<uint64_t> SeedOf(const std::string& word) {
 }
 
 absl::StatusOr<absl::Time> TimeOf(const std::string& word) {
-  for (const char* format : {"%Y-%m-%dT%H:%M", "%Y-%m-%d"}) {
-    absl::Time time;
-    std::string error;
-    if (!BeginsWithDigit(word) || !absl::ParseTime(format, word, Japan(), &time, &error)) continue;
-    const int64_t year = Japan().At(time).cs.year();
-    if (year >= 1970 && year <= 2999) return time;
+  const auto time = ParseTime(word, "time");
+  if (time.ok() && *time >= *ParseTime("1970-01-01", "") && *time < *ParseTime("3000-01-01", "")) {
+    return *time;
   }
   return InvalidField("time", "time", "expected 2024-06-03 or 2024-06-03T09:00, from 1970 to 2999");
+}
+
+absl::Status CheckPlatform(const std::string& word) {
+  // What a network's folder holds beside the platforms' own.
+  for (const char* taken : {"broker", "juki", "pki", "profiles"}) {
+    if (word == taken) return InvalidField("platform", "taken", "is no name for a platform");
+  }
+  const bool plain = std::all_of(
+      word.begin(), word.end(), [](unsigned char c) { return absl::ascii_isalnum(c) || c == '-'; });
+  if (plain && !word.empty() && word.size() <= kLongestPlatform) return absl::OkStatus();
+  return InvalidField(
+      "platform", "platform",
+      absl::StrCat("expected 1 to ", kLongestPlatform, " letters (a to z), digits and hyphens"));
 }
 
 absl::StatusOr<std::string> ReadFile(const std::string& base_folder, const std::string& name) {
   const std::string path = (std::filesystem::path(base_folder) / name).string();
   std::ifstream file(path, std::ios::binary);
-  if (!file) return absl::NotFoundError(absl::StrCat("cannot read ", path));
+  std::error_code ignored;
+  if (!file || std::filesystem::is_directory(path, ignored)) {
+    return absl::NotFoundError(absl::StrCat("cannot read ", path));
+  }
   std::ostringstream content;
   content << file.rdbuf();
   return content.str();

@@ -21,10 +21,14 @@ absl::StatusOr<absl::Duration> PositiveDurationOf(const std::string& word);
 absl::StatusOr<size_t> CountOf(const std::string& word);
 // 0 to 2^64 - 1. Rule "number".
 absl::StatusOr<uint64_t> SeedOf(const std::string& word);
-// A day or a minute of Japan's time, from 1970 to 2999. Rule "time".
+// What common/base/period.h takes for a time, from 1970 to 2999. Rule "time".
 absl::StatusOr<absl::Time> TimeOf(const std::string& word);
 
-// NOT_FOUND: it cannot be read. `name` is relative to `base_folder`.
+// A name that a process and its folder may have: letters, digits, hyphens. Rules "platform" and
+// "taken" (by what every network has).
+absl::Status CheckPlatform(const std::string& word);
+
+// NOT_FOUND: it cannot be read, or is a folder. `name` is relative to `base_folder`.
 absl::StatusOr<std::string> ReadFile(const std::string& base_folder, const std::string& name);
 
 // An expectation of the scenario does not hold.

@@ -101,6 +101,7 @@ absl::StatusOr<v1::Recorded> DirectoryDesk::Change(const std::string& request_id
   if (!answered) {
     // Only now: what was recorded before a rule was made stronger is still answered as it was.
     NAKADACHI_RETURN_IF_ERROR(CheckNamesAndRoutes(change));
+    NAKADACHI_RETURN_IF_ERROR(CheckTimes(change));
     return Record(std::move(change), request_id, digest);
   }
   if (answered->digest() != AsView(digest)) {

@@ -46,7 +46,7 @@ class DirectoryDesk {
   // Durable and applied on return. The same request id gets the same statement again, also after a
   // restart; ALREADY_EXISTS, rule "request-id-reused", where it asked for something else.
   // INVALID_ARGUMENT, rule "length", unless the id has 16 bytes. Else the errors of
-  // CheckNamesAndRoutes (model/member_rules.h) and Directory::Check.
+  // CheckNamesAndRoutes and CheckTimes (model/member_rules.h) and Directory::Check.
   absl::StatusOr<v1::Recorded> Change(const std::string& request_id, v1::Directory change);
 
   // Keeps the proofs that a crash left out. When the ledger has been opened, before anything is

@@ -14,6 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "common/base/csv.h"
+#include "common/base/period.h"
 #include "common/base/status.h"
 
 namespace nakadachi::broker {
@@ -110,6 +111,16 @@ bool IsPort(absl::string_view port) {
          absl::SimpleAtoi(port, &number) && number <= 65535;
 }
 
+absl::Status CheckTime(int64_t time_ms, absl::string_view field) {
+  if (time_ms >= 0 && time_ms < EndOfYearsMs()) return absl::OkStatus();
+  return InvalidField(field, "range", "must be from 1970 to 9999");
+}
+
+absl::Status CheckValidity(const v1::PublicKeys& keys) {
+  NAKADACHI_RETURN_IF_ERROR(CheckTime(keys.valid_from_ms(), "valid_from_ms"));
+  return CheckTime(keys.valid_until_ms(), "valid_until_ms");
+}
+
 }  // namespace
 
 absl::Status CheckMemberName(absl::string_view name) {
@@ -164,6 +175,24 @@ absl::Status CheckNamesAndRoutes(const v1::Directory& change) {
     return UnderField("directory.route_changed.route", CheckRoute(change.route_changed().route()));
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckTimes(const v1::Directory& change) {
+  switch (change.change_case()) {
+    case v1::Directory::kMemberJoined:
+      return UnderField("directory.member_joined.keys",
+                        CheckValidity(change.member_joined().keys()));
+    case v1::Directory::kKeyAdded:
+      return UnderField("directory.key_added.keys", CheckValidity(change.key_added().keys()));
+    case v1::Directory::kKeyRevoked:
+      return UnderField("directory.key_revoked",
+                        CheckTime(change.key_revoked().revoked_from_ms(), "revoked_from_ms"));
+    case v1::Directory::kListPublished:
+      return UnderField("directory.list_published",
+                        CheckTime(change.list_published().in_force_from_ms(), "in_force_from_ms"));
+    default:
+      return absl::OkStatus();
+  }
 }
 
 }  // namespace nakadachi::broker

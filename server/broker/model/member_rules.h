@@ -1,6 +1,6 @@
-// What the broker demands of a member's name and route before it records them: Directory statements
-// are never taken back. Pure. Readers of the directory do not ask this: what was once recorded,
-// they go on accepting (common/directory).
+// What the broker demands of a member's name and route, and of the times in a change, before it
+// records them: Directory statements are never taken back. Pure. Readers of the directory do not
+// ask this: what was once recorded, they go on accepting (common/directory).
 #ifndef NAKADACHI_SERVER_BROKER_MODEL_MEMBER_RULES_H_
 #define NAKADACHI_SERVER_BROKER_MODEL_MEMBER_RULES_H_
 
@@ -15,6 +15,11 @@ namespace nakadachi::broker {
 // The name and route that a change brings, under the field names of Directory::Check; OK for a
 // change that brings neither.
 absl::Status CheckNamesAndRoutes(const v1::Directory& change);
+
+// From when, and until when, keys are valid or revoked and a list is in force: within the years
+// from 1970 to 9999 (common/base/period.h), or 0 where that is left open. Rule "range", under the
+// field names of Directory::Check; OK for a change without such times.
+absl::Status CheckTimes(const v1::Directory& change);
 
 // 1 to 100 characters of UTF-8. Field "name", rules "required" (empty or blanks only), "length",
 // "utf-8", "control-character" (Unicode's Cc, and the line and paragraph separators).

@@ -17,13 +17,64 @@ TEST(Period, TimesAreInJapan) {
                         {"2024-04-01T09:00:05", 1711929605000},
                         {"2024-04-01T00:00:00Z", 1711929600000},
                         {"2024-04-01T09:00:00+09:00", 1711929600000},
-                        {"2024-04-01T09:00:00.250+09:00", 1711929600250}};
+                        {"2024-04-01T09:00+09:00", 1711929600000},
+                        {"2024-04-01T00:00Z", 1711929600000},
+                        {"2024-03-31T19:00-05:00", 1711929600000},
+                        {"2024-04-01T09:00:00.250+09:00", 1711929600250},
+                        {"2024-04-01T09:00:00.250", 1711929600250},
+                        {"2024-02-29", 1709132400000},
+                        {"1970-01-01", -32400000},
+                        {"0001-01-01", -62135629200000},
+                        {"9999-12-31T23:59:59", 253402268399000}};
   for (const Case& c : cases) {
     const auto time = ParseTime(c.text, "from");
     ASSERT_TRUE(time.ok()) << c.text;
     EXPECT_EQ(absl::ToUnixMillis(*time), c.ms) << c.text;
   }
-  for (const char* text : {"", "2024", "2024-13-01", "2024-04-31", "01.04.2024", "2024-04-01 x"}) {
+}
+
+TEST(Period, WhatIsNoTime) {
+  for (const char* text : {"",
+                           "2024",
+                           "2024-13-01",
+                           "2024-04-31",
+                           "2023-02-29",
+                           "01.04.2024",
+                           "2024-04-01 x",
+                           " 2024-04-01",
+                           "2024-04-01 ",
+                           "2024-04-01T09:00\n",
+                           "2024-4-1",
+                           "2024-04-1 ",
+                           "2024-04-01 09:00",
+                           "2024-04-01t09:00",
+                           "2024-04-01T",
+                           "2024-04-01T9:00",
+                           "2024-04-01T24:00",
+                           "2024-04-01T09:60",
+                           "2024-04-01T09:00:60",
+                           "2024-04-01T09:00:",
+                           "2024-04-01T09:00:00.",
+                           "2024-04-01T09:00.5",
+                           "2024-04-01T09:00z",
+                           "2024-04-01T09:00 +09:00",
+                           "2024-04-01T09:00+0900",
+                           "2024-04-01T09:00+09",
+                           "2024-04-01T09:00+25:00",
+                           "2024-04-01T09:00+09:60",
+                           "2024-04-01T09:00+09:00Z",
+                           "2024-04-01+09:00",
+                           "2024-04-01Z",
+                           "0000-01-01",
+                           "0001-01-01T00:00+10:00",
+                           "9999-12-31T23:00+08:00",
+                           "99999-04-01",
+                           "99999-4-01",
+                           "+2024-04-01",
+                           "-2024-04-01",
+                           "-024-04-01",
+                           "infinite-future",
+                           "infinite-past"}) {
     const auto time = ParseTime(text, "from");
     ASSERT_FALSE(time.ok()) << text;
     EXPECT_EQ(GetFieldRule(time.status()).field, "from");
@@ -33,9 +84,16 @@ TEST(Period, TimesAreInJapan) {
 
 TEST(Period, WholeDaysOnly) {
   EXPECT_EQ(ParseDay("2024-05-27", "date").value(), absl::CivilDay(2024, 5, 27));
-  for (const char* text : {"", "2024-05", "2024-5-27", "2024-05-32", "2024-05-27T00"}) {
+  for (const char* text : {"", "2024-05", "2024-5-27", "2024-05-32", "2024-05-27T00", " 2024-5-27",
+                           "2024-05-2 ", "99999-5-27", "0000-05-27"}) {
     EXPECT_EQ(GetFieldRule(ParseDay(text, "date").status()).rule, "date") << text;
   }
+}
+
+TEST(Period, TheEndOfYearsIsOfTheYear10000) {
+  EXPECT_EQ(EndOfYearsMs(), ParseUntil("9999-12-31", "to").value());
+  EXPECT_EQ(EndOfYearsMs(),
+            absl::ToUnixMillis(ParseTime("9999-12-31T23:59:59", "to").value()) + 1000);
 }
 
 TEST(Period, JapaneseDays) {
@@ -97,10 +155,14 @@ TEST(Period, BoundsAreInJapanAndADayCountsWhole) {
     EXPECT_EQ(ParseFrom(text, "from").value(), kFirstOfApril) << text;
     EXPECT_EQ(ParseUntil(text, "to").value(), kFirstOfApril + kDay) << text;
   }
-  for (const char* text :
-       {"2024-04-01T00:00", "2024-03-31T15:00:00Z", "2024-04-01T00:00:00+09:00"}) {
+  for (const char* text : {"2024-04-01T00:00", "2024-03-31T15:00:00Z", "2024-04-01T00:00:00+09:00",
+                           "2024-03-31T15:00Z"}) {
     EXPECT_EQ(ParseFrom(text, "from").value(), kFirstOfApril) << text;
     EXPECT_EQ(ParseUntil(text, "to").value(), kFirstOfApril) << text;
+  }
+  for (const char* text : {"infinite-future", "99999-04-01", "2024-04-01 2024-04-02"}) {
+    EXPECT_EQ(GetFieldRule(ParseFrom(text, "from").status()).rule, "time") << text;
+    EXPECT_EQ(GetFieldRule(ParseUntil(text, "to").status()).rule, "time") << text;
   }
   const absl::Status status = ParseUntil("yesterday", "to").status();
   EXPECT_EQ(GetFieldRule(status).rule, "time");

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <string>
 
 #include "common/base/status.h"
@@ -209,6 +210,37 @@ TEST(MemberRulesTest, OfEachChange) {
   EXPECT_EQ(Rule(CheckNamesAndRoutes(change), under_changed + "tls_name"), "required");
   changed.mutable_route()->set_tls_name("x.test");
   EXPECT_TRUE(CheckNamesAndRoutes(change).ok());
+}
+
+TEST(MemberRulesTest, Times) {
+  constexpr int64_t kYear10000 = 253402268400000;  // its beginning in Japan
+  const struct {
+    int64_t time_ms;
+    const char* rule;
+  } cases[] = {{0, ""},
+               {1, ""},
+               {1711897200000, ""},
+               {kYear10000 - 1, ""},
+               {kYear10000, "range"},
+               {INT64_MAX, "range"},
+               {-1, "range"},
+               {INT64_MIN, "range"}};
+  for (const auto& c : cases) {
+    v1::Directory change;
+    EXPECT_TRUE(CheckTimes(change).ok());
+    const std::string joined = "directory.member_joined.keys.";
+    change.mutable_member_joined()->mutable_keys()->set_valid_from_ms(c.time_ms);
+    EXPECT_EQ(Rule(CheckTimes(change), joined + "valid_from_ms"), c.rule) << c.time_ms;
+    change.mutable_member_joined()->mutable_keys()->set_valid_from_ms(0);
+    change.mutable_member_joined()->mutable_keys()->set_valid_until_ms(c.time_ms);
+    EXPECT_EQ(Rule(CheckTimes(change), joined + "valid_until_ms"), c.rule) << c.time_ms;
+    change.mutable_key_added()->mutable_keys()->set_valid_from_ms(c.time_ms);
+    EXPECT_EQ(Rule(CheckTimes(change), "directory.key_added.keys.valid_from_ms"), c.rule);
+    change.mutable_key_revoked()->set_revoked_from_ms(c.time_ms);
+    EXPECT_EQ(Rule(CheckTimes(change), "directory.key_revoked.revoked_from_ms"), c.rule);
+    change.mutable_list_published()->set_in_force_from_ms(c.time_ms);
+    EXPECT_EQ(Rule(CheckTimes(change), "directory.list_published.in_force_from_ms"), c.rule);
+  }
 }
 
 }  // namespace

@@ -195,6 +195,9 @@ TEST_F(OperatorServiceTest, ListsHaveVersionsAndTimes) {
   request.set_request_id(NewId());
   request.set_in_force_from_ms(clock_.NowMs() - 1);
   EXPECT_EQ(GetFieldRule(publish().status()).rule, "retroactive");
+  request.set_in_force_from_ms(INT64_MAX);
+  EXPECT_EQ(GetFieldRule(publish().status()).rule, "range");
+  EXPECT_EQ(GetFieldRule(publish().status()).field, "directory.list_published.in_force_from_ms");
   request.set_in_force_from_ms(0);
   request.set_csv("not,a,list\n");
   EXPECT_EQ(publish().status().code(), absl::StatusCode::kInvalidArgument);
