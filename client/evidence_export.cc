@@ -339,6 +339,11 @@ absl::StatusOr<Endpoint> EndpointOf(const ExportRequest& request, const Director
     return FieldError(absl::StatusCode::kNotFound, "institution", "unknown-member",
                       absl::StrCat(author.ToString(), " is no member of the network"));
   }
+  // Routes come from others; one that names nobody is no reason to fall.
+  if (member->route.address().empty() || member->route.tls_name().empty()) {
+    return FieldError(absl::StatusCode::kUnavailable, "route", "required",
+                      "names no address or no TLS name");
+  }
   endpoint.address = member->route.address();
   endpoint.tls_name = member->route.tls_name();
   return endpoint;

@@ -14,7 +14,6 @@ namespace {
 constexpr size_t kAcquireBatch = 500;
 constexpr size_t kReplicaBatch = 200;
 constexpr int kReplicaBatchesInFlight = 4;
-constexpr absl::Duration kReplicaPatience = absl::Seconds(30);  // without an answer
 constexpr absl::Duration kReplicaPause = absl::Milliseconds(200);
 
 absl::Status WrongCount(absl::string_view field) {
@@ -88,7 +87,10 @@ class ReplicaUpload {
 
 bool IsUnderWay(const absl::Status& error) {
   const FieldRule at = GetFieldRule(error);
-  if (absl::IsUnavailable(error)) return at.rule == "not-reached";
+  // Of another field it says that the own server was not reached.
+  if (absl::IsUnavailable(error)) {
+    return at.rule == "not-reached" && (at.field == "broker" || at.field == "provider");
+  }
   return absl::IsResourceExhausted(error) && at.rule == "disk-full" && at.field != "storage";
 }
 
@@ -145,7 +147,8 @@ absl::StatusOr<std::vector<absl::Status>> MunicipalClient::AcquireCodes(
 }
 
 absl::StatusOr<std::vector<absl::Status>> MunicipalClient::RegisterReplicas(
-    const std::vector<v1::ReplicaEntry>& entries, const std::function<void(size_t)>& progress) {
+    const std::vector<v1::ReplicaEntry>& entries, const std::function<void(size_t)>& progress,
+    absl::Duration patience) {
   ReplicaUpload upload(municipality_, entries, progress);
   absl::Time last_answer = absl::Now();
   while (!upload.IsDone()) {
@@ -154,8 +157,9 @@ absl::StatusOr<std::vector<absl::Status>> MunicipalClient::RegisterReplicas(
     if (upload.IsDone()) break;
     if (status.ok()) return WrongCount("batches");
     if (upload.answered() > before) last_answer = absl::Now();
-    const bool over = absl::Now() - last_answer > kReplicaPatience;
-    if (over || !absl::IsUnavailable(status)) return status;
+    const bool over = absl::Now() - last_answer >= patience;
+    const bool lost = absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+    if (over || !lost) return status;
     absl::SleepFor(kReplicaPause);
   }
   return upload.TakeResults();

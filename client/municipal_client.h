@@ -50,7 +50,7 @@ class MunicipalConnection {
   virtual absl::Status QueryMany(
       const std::function<bool(v1::QueryRequest*)>& next, int in_flight,
       const std::function<void(const v1::QueryResponse&)>& on_answer) = 0;
-  // Likewise.
+  // Likewise; a stream may also end with DEADLINE_EXCEEDED after the policy's keep_trying.
   virtual absl::Status RegisterReplicaStream(
       const std::function<bool(v1::RegisterReplicasRequest*)>& next, int in_flight,
       const std::function<void(const v1::RegisterReplicasResponse&)>& on_answer) = 0;
@@ -81,11 +81,12 @@ class MunicipalClient {
                                                          const std::vector<Person>& persons);
 
   // Registers all sets, streaming in batches; returns a status an entry. Goes on over a new stream
-  // where one breaks; an error of the whole where the server refuses the stream or gives no answer
-  // for half a minute (what was answered until then is registered).
+  // where one breaks; an error of the whole where the server refuses the stream or, as a stream
+  // breaks, has given no answer for `patience` (what was answered until then is registered).
   absl::StatusOr<std::vector<absl::Status>> RegisterReplicas(
       const std::vector<v1::ReplicaEntry>& entries,
-      const std::function<void(size_t done)>& progress = nullptr);
+      const std::function<void(size_t done)>& progress = nullptr,
+      absl::Duration patience = absl::Seconds(30));
 
   // Fills in municipality and, where empty, a random request id.
   v1::QueryRequest NewQuery(const AddresseeNumber& person, const LocalGovernmentCode& provider,

@@ -1,9 +1,11 @@
 #include <google/protobuf/arena.h>
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
 #include "client/municipal_client.h"
 #include "client/unary.h"
 #include "common/rpc/status_mapping.h"
@@ -13,6 +15,7 @@ namespace nakadachi::client {
 namespace {
 
 constexpr size_t kArenaBlock = size_t{64} << 10;
+constexpr absl::Duration kShortestStream = absl::Seconds(5);
 
 // Sends from a thread of its own while answers are read here; `in_flight` bounds what is
 // unanswered.
@@ -119,14 +122,17 @@ class GrpcMunicipal final : public MunicipalConnection {
                          const std::function<void(const v1::QueryResponse&)>& on_answer) override {
     grpc::ClientContext context;
     const auto stream = stub_.QueryMany(&context);
-    return Pump(*stream, next, in_flight, on_answer);
+    return NameServer(policy_, Pump(*stream, next, in_flight, on_answer));
   }
   absl::Status RegisterReplicaStream(
       const std::function<bool(v1::RegisterReplicasRequest*)>& next, int in_flight,
       const std::function<void(const v1::RegisterReplicasResponse&)>& on_answer) override {
     grpc::ClientContext context;
+    // A server that hangs would hold the stream for as long as its connection stands.
+    context.set_deadline(
+        absl::ToChronoTime(absl::Now() + std::max(policy_.keep_trying, kShortestStream)));
     const auto stream = stub_.RegisterReplicaStream(&context);
-    return Pump(*stream, next, in_flight, on_answer);
+    return NameServer(policy_, Pump(*stream, next, in_flight, on_answer));
   }
 
  private:

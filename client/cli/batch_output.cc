@@ -218,10 +218,12 @@ class JsonFormat final : public Format {
     json["procedure"] = question.procedure();
     json["items"] = Json::array();
     for (const std::string& item : question.items()) json["items"].push_back(item);
-    if (answer.ok()) {
-      json.update(AnswerJson(*answer));
-    } else {
+    // An error has the same fields, as an error's line of the CSV has.
+    json.update(AnswerJson(answer.ok() ? *answer : v1::QueryResponse()));
+    if (!answer.ok()) {
       json["result"] = ResultOf(answer);
+      json["reason"] = GetFieldRule(answer.status()).rule;
+      json["detail"] = ErrorText(answer.status());
       json["error"] = ErrorJson(answer.status());
     }
     json["request_id"] = HexEncode(question.request_id());

@@ -247,6 +247,11 @@ absl::StatusOr<FoundRecord> Locate(const BundleOptions& options) {
   return FoundRecord{author, static_cast<uint64_t>(options.index)};
 }
 
+// The export can be read and does not hold what was asked for.
+bool IsNotInExport(const absl::Status& status) {
+  return absl::IsNotFound(status) && GetFieldRule(status).rule != "missing";
+}
+
 // The founding key is the first of the broker's.
 absl::StatusOr<Ed25519PublicKey> FoundingKeyOf(const BundleOptions& options) {
   if (!options.vkeys.empty()) {
@@ -262,6 +267,7 @@ absl::StatusOr<Ed25519PublicKey> FoundingKeyOf(const BundleOptions& options) {
 int Bundle(Context& context, const BundleOptions& options) {
   Console& console = *context.console;
   const auto record = Locate(options);
+  if (IsNotInExport(record.status())) return console.CallError(record.status());
   if (!record.ok()) return console.InputError(record.status());
   const auto key = FoundingKeyOf(options);
   if (!key.ok()) return console.InputError(key.status());
@@ -321,6 +327,9 @@ int VerifyBundle(Context& context, const VerifyBundleOptions& options) {
   const absl::Status read = evidence::ReadFile(options.file, kMaxBundleFileBytes, &bytes);
   if (!read.ok()) return console.InputError(read);
   const auto bundle = evidence::VerifyBundle(bytes, keys->front());
+  if (GetFieldRule(bundle.status()).rule == "bundle-format") {
+    return console.InputError(bundle.status());
+  }
   if (!bundle.ok()) return console.CallError(bundle.status());
   const v1::Statement& statement = bundle->record.statement;
   Json json = {{"verified", true},

@@ -155,7 +155,7 @@ struct CheckOptions {
                 "in the file are taken: whose they are must then be known from elsewhere");
     command.Footer(
         "Example: nakadachi ledger check-fork 5f0c….fork --vkey 'nakadachi/broker/statements+…'\n"
-        "Asks no server. Exit code 0: the proof holds; 1: it does not.");
+        "Asks no server. Exit code 0: the proof holds; 1: it does not; 2: the file is none.");
   }
 };
 
@@ -182,6 +182,7 @@ int CheckFork(Context& context, const CheckOptions& options) {
   const auto text = ReadPublicFile(options.file);
   if (!text.ok()) return console.InputError(UnderField("file", text.status()));
   const auto fork = Check(*text, options);
+  if (GetFieldRule(fork.status()).rule == "fork-format") return console.InputError(fork.status());
   if (!fork.ok()) {
     console.Complain(absl::StrCat("not shown: ", ErrorText(fork.status())));
     if (console.json()) console.Print({{"holds", false}, {"error", ErrorJson(fork.status())}});

@@ -241,6 +241,7 @@ int VerifyRemote(Context& context, const VerifyOptions& options) {
     json["root"] = HexEncode(AsView(result->checkpoint.root));
     json["time"] = TimeText(result->checkpoint.time_ms);
     json["key"] = from_server ? "server" : "given";
+    json["vkeys"] = *vkeys;
     json["consistent_with"] = earlier->has_value() ? Json((*earlier)->size) : Json();
     console.Print(json);
     return kOk;

@@ -240,7 +240,7 @@ struct KeyRevokeOptions {
     Option file_option = command.Add("--keys", file, "The public key file (….keys.pub), or");
     command.Add("--vkey", vkey, "the key as `member list --json` shows it").Excludes(file_option);
     command.Add("--from", from, "From when on it is not to be trusted (default: now)");
-    command.Add("--reason", reason, "Why; recorded for good").Required();
+    command.Add("--reason", reason, "Why, one line; recorded for good").Required();
     command.Footer(
         "Example: nakadachi member key-revoke 072028 --keys 072028.keys.pub --reason 'lost disk'");
   }
@@ -270,7 +270,7 @@ absl::StatusOr<Ed25519PublicKey> KeyToRevoke(const KeyRevokeOptions& options,
 int KeyRevoke(Context& context, const KeyRevokeOptions& options) {
   const auto author = Author::Parse(options.code, "code");
   if (!author.ok()) return context.console->InputError(author.status());
-  if (auto status = CheckUtf8("reason", options.reason); !status.ok()) {
+  if (auto status = CheckWords("reason", options.reason); !status.ok()) {
     return context.console->InputError(status);
   }
   const auto key = KeyToRevoke(options, *author);

@@ -8,9 +8,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "common/base/check.h"
+#include "common/base/csv.h"
 #include "common/base/status.h"
 
 namespace nakadachi::cli {
@@ -93,6 +95,15 @@ std::string Printable(absl::string_view text) {
     }
   }
   return out;
+}
+
+absl::Status CheckWords(absl::string_view field, absl::string_view text) {
+  if (!IsUtf8(text)) return InvalidField(field, "utf-8", "must be UTF-8");
+  // U+3000 is the blank of Japanese text.
+  const std::string blankless = absl::StrReplaceAll(text, {{" ", ""}, {"\u3000", ""}});
+  if (blankless.empty()) return InvalidField(field, "required", "must not be empty");
+  if (Printable(text) == text) return absl::OkStatus();
+  return InvalidField(field, "control-character", "must be one line of printable characters");
 }
 
 size_t DisplayWidth(absl::string_view text) {

@@ -28,6 +28,9 @@ enum ExitCode {
 
 // Text from elsewhere, fit for a terminal: control characters become U+FFFD.
 std::string Printable(absl::string_view text);
+// Of words that are recorded for good and must say something. INVALID_ARGUMENT with the rules
+// "utf-8", "required" (empty or blank) and "control-character" (what Printable would replace).
+absl::Status CheckWords(absl::string_view field, absl::string_view text);
 // Columns that a terminal takes for UTF-8 text: East Asian wide characters take two, combining
 // marks and variation selectors none.
 size_t DisplayWidth(absl::string_view text);

@@ -202,12 +202,12 @@ int OwnRecords(Context& context, const OwnRecordsOptions& options) {
     const absl::Status made = MakeBundleFolder(options.bundles);
     if (!made.ok()) return console.InputError(made);
   }
-  const auto broker = client::ConnectOwnRecords(*endpoint, profile->policy());
+  const auto broker = client::ConnectOwnRecords(*endpoint, profile->PolicyTo("broker", *endpoint));
   const auto records = ListAll(*broker, *code);
   if (!records.ok()) return console.CallError(records.status());
   std::optional<Anchor> anchor;
   if (is_checked && !records->empty()) {
-    auto fetched = FetchAnchor(*endpoint, *keys, profile->policy());
+    auto fetched = FetchAnchor(*endpoint, *keys, profile->PolicyTo("broker", *endpoint));
     if (!fetched.ok()) return console.CallError(fetched.status());
     anchor = *std::move(fetched);
   }

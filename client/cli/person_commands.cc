@@ -208,12 +208,15 @@ struct ProtectOptions {
     command.Add("addressee-number", addressee_number, "The person").Required();
     command.AddFlag("--off", off, "Answer automatically again");
     command.Add("--withhold", withheld,
-                "Item that may not be given; may be repeated. What is not named is given");
+                "Item that may not be given; may be repeated. What is not named is given, also "
+                "where it was withheld before");
     command.Footer(
         "Examples:\n"
         "  nakadachi person protect 1000001             staff look before anything is sent\n"
         "  nakadachi person protect 1000001 --off\n"
         "  nakadachi person protect 1000001 --withhold immunization\n"
+        "Both parts are set anew each time: without --withhold nothing is withheld any more, "
+        "without --off staff look.\n"
         "A question that names a withheld item is answered \"withheld\" at once, without staff.");
   }
 };
@@ -221,7 +224,8 @@ struct ProtectOptions {
 // What becomes of questions from now on; permit_judge.cc decides so.
 std::string ProtectionText(const ProtectOptions& options) {
   if (options.withheld.empty()) {
-    return options.off ? "Answered automatically." : "Staff look first.";
+    return absl::StrCat(options.off ? "Answered automatically." : "Staff look first.",
+                        " Nothing is withheld, whatever was before.");
   }
   return absl::StrCat("Questions for ", absl::StrJoin(options.withheld, ", "),
                       " are answered \"withheld\" at once, without staff.\n",
@@ -264,8 +268,8 @@ void AddPersonCommands(Command& app, Context& context) {
   Command group = app.Group("person", "Persons of the addressee system",
                             "Example: nakadachi person register --file persons.csv");
   AddCommand(group.Subcommand("register", "Acquire linkage codes"), context, &Register);
-  AddCommand(group.Subcommand("protect", "Set the automatic-reply-disabled flag"), context,
-             &Protect);
+  AddCommand(group.Subcommand("protect", "Set whether staff look first, and what is withheld"),
+             context, &Protect);
 }
 
 }  // namespace nakadachi::cli

@@ -72,12 +72,12 @@ struct IssueOptions {
         .Required();
     command.Add("--institution", institutions,
                 "Code that the holder may speak for, or an inspector inspect (there also "
-                "broker, or all); may be repeated");
+                "broker, or all); may be repeated. Needed by intermediate, office and staff");
     command.Add("--trust", trust,
                 "network, terminal or venue (default: terminal for staff, else network)");
     command.Add("--dns", dns_names, "DNS name of a server (default: by role and institutions)");
-    command.Add("--department", department, "Of a staff member");
-    command.Add("--staff", staff, "Pseudonym of a staff member, inspector or portal");
+    command.Add("--department", department, "Of a staff member, who needs one");
+    command.Add("--staff", staff, "Pseudonym of a staff member, inspector or portal, who need one");
     command.AddFlag("--statements", statements,
                     "Inspector: may see bodies of statements, not commitments only");
     command.AddFlag("--persons", persons,
@@ -148,6 +148,25 @@ absl::Status AddScope(const IssueOptions& options, rpc::Peer* peer) {
   return absl::OkStatus();
 }
 
+// Without these a server would turn the holder away.
+absl::Status CheckComplete(const rpc::Peer& peer) {
+  const bool staff = peer.role == rpc::Role::kStaff;
+  const bool local =
+      staff || peer.role == rpc::Role::kIntermediate || peer.role == rpc::Role::kOffice;
+  if (local && peer.institutions.empty()) {
+    return InvalidField("institution", "required", "the holder could speak for nobody");
+  }
+  if (staff && peer.department.empty()) {
+    return InvalidField("department", "required", "a question names the department that asks");
+  }
+  const bool recorded =
+      staff || peer.role == rpc::Role::kInspector || peer.role == rpc::Role::kPortal;
+  if (recorded && peer.staff_pseudonym.empty()) {
+    return InvalidField("staff", "required", "what they do is recorded under a pseudonym");
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<rpc::Peer> PeerOf(const IssueOptions& options) {
   rpc::Peer peer;
   NAKADACHI_ASSIGN_OR_RETURN(peer.role, rpc::ParseRole(options.role));
@@ -160,9 +179,6 @@ absl::StatusOr<rpc::Peer> PeerOf(const IssueOptions& options) {
   if (!options.staff.empty() && !has_pseudonym) {
     return InvalidField("role", "staff", "only staff, inspectors and portals have a pseudonym");
   }
-  if (options.staff.empty() && (inspector || peer.role == rpc::Role::kPortal)) {
-    return InvalidField("staff", "missing", "what they do is recorded under a pseudonym");
-  }
   for (const std::string& text : options.institutions) {
     NAKADACHI_RETURN_IF_ERROR(AddInstitution(text, &peer));
   }
@@ -174,6 +190,7 @@ absl::StatusOr<rpc::Peer> PeerOf(const IssueOptions& options) {
   NAKADACHI_RETURN_IF_ERROR(AddScope(options, &peer));
   peer.department = options.department;
   peer.staff_pseudonym = options.staff;
+  NAKADACHI_RETURN_IF_ERROR(CheckComplete(peer));
   return peer;
 }
 

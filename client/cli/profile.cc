@@ -12,6 +12,13 @@
 namespace nakadachi::cli {
 namespace {
 
+constexpr char kIntermediate[] = "intermediate server";
+constexpr char kBroker[] = "broker";
+
+const char* KeeperName(const std::string& institution) {
+  return institution == Author::Broker().ToString() ? kBroker : kIntermediate;
+}
+
 absl::Status Missing(absl::string_view field) {
   return InvalidField(absl::StrCat("profile.", field), "missing",
                       "the profile does not say it, and this command needs it");
@@ -44,6 +51,13 @@ absl::StatusOr<Profile> Profile::Load(const std::string& path, absl::Duration ke
   return profile;
 }
 
+client::RetryPolicy Profile::PolicyTo(absl::string_view who,
+                                      const client::Endpoint& endpoint) const {
+  client::RetryPolicy policy = policy_;
+  policy.server = absl::StrCat(who, " at ", endpoint.address);
+  return policy;
+}
+
 absl::StatusOr<LocalGovernmentCode> Profile::Municipality() const {
   if (config_.municipality().empty()) return Missing("municipality");
   return LocalGovernmentCode::Parse(config_.municipality(), "profile.municipality");
@@ -69,7 +83,7 @@ absl::StatusOr<client::Endpoint> Profile::EndpointOf(const char* name, const v1:
 absl::StatusOr<std::unique_ptr<client::MunicipalConnection>> Profile::Intermediate() const {
   NAKADACHI_ASSIGN_OR_RETURN(const auto endpoint, EndpointOf("intermediate", config_.intermediate(),
                                                              "tls", config_.tls()));
-  return client::ConnectMunicipal(endpoint, policy_);
+  return client::ConnectMunicipal(endpoint, PolicyTo(kIntermediate, endpoint));
 }
 
 absl::StatusOr<std::unique_ptr<client::MunicipalClient>> Profile::Municipal() const {
@@ -82,14 +96,14 @@ absl::StatusOr<std::unique_ptr<client::MunicipalClient>> Profile::Municipal() co
 absl::StatusOr<std::unique_ptr<client::JukiConnection>> Profile::Juki() const {
   NAKADACHI_ASSIGN_OR_RETURN(const auto endpoint, EndpointOf("juki", config_.juki(), "network_tls",
                                                              config_.network_tls()));
-  return client::ConnectJuki(endpoint, policy_);
+  return client::ConnectJuki(endpoint, PolicyTo("juki net", endpoint));
 }
 
 absl::StatusOr<std::unique_ptr<client::BrokerOperatorConnection>> Profile::Broker() const {
   NAKADACHI_ASSIGN_OR_RETURN(const auto endpoint,
                              EndpointOf("broker_operator", config_.broker_operator(), "network_tls",
                                         config_.network_tls()));
-  return client::ConnectBrokerOperator(endpoint, policy_);
+  return client::ConnectBrokerOperator(endpoint, PolicyTo(kBroker, endpoint));
 }
 
 absl::StatusOr<client::Endpoint> Profile::BrokerNetwork() const {
@@ -113,19 +127,19 @@ absl::StatusOr<client::Endpoint> Profile::KeeperOf(const std::string& institutio
 absl::StatusOr<std::unique_ptr<client::LedgerConnection>> Profile::Ledger(
     const std::string& institution) const {
   NAKADACHI_ASSIGN_OR_RETURN(const auto endpoint, KeeperOf(institution));
-  return client::ConnectLedger(endpoint, policy_);
+  return client::ConnectLedger(endpoint, PolicyTo(KeeperName(institution), endpoint));
 }
 
 absl::StatusOr<std::unique_ptr<client::RetentionConnection>> Profile::Retention(
     const std::string& institution) const {
   NAKADACHI_ASSIGN_OR_RETURN(const auto endpoint, KeeperOf(institution));
-  return client::ConnectRetention(endpoint, policy_);
+  return client::ConnectRetention(endpoint, PolicyTo(KeeperName(institution), endpoint));
 }
 
 absl::StatusOr<std::unique_ptr<client::WitnessConnection>> Profile::Witness() const {
   NAKADACHI_ASSIGN_OR_RETURN(const auto endpoint, EndpointOf("intermediate", config_.intermediate(),
                                                              "tls", config_.tls()));
-  return client::ConnectWitness(endpoint, policy_);
+  return client::ConnectWitness(endpoint, PolicyTo(kIntermediate, endpoint));
 }
 
 }  // namespace nakadachi::cli

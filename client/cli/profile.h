@@ -53,6 +53,8 @@ class Profile {
   // "profile.broker_vkey".
   absl::StatusOr<std::vector<Ed25519PublicKey>> BrokerKeys() const;
   const client::RetryPolicy& policy() const { return policy_; }
+  // The same, with errors that name the server.
+  client::RetryPolicy PolicyTo(absl::string_view who, const client::Endpoint& endpoint) const;
   // Of the broker's operator listener for "broker", else of the intermediate server's terminal one.
   absl::StatusOr<std::unique_ptr<client::LedgerConnection>> Ledger(
       const std::string& institution) const;

@@ -1,6 +1,4 @@
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
@@ -8,6 +6,7 @@
 #include "client/cli/batch.h"
 #include "client/cli/batch_input.h"
 #include "client/cli/command_line.h"
+#include "client/cli/regular_file.h"
 #include "common/base/status.h"
 #include "common/crypto/crypto.h"
 
@@ -36,14 +35,17 @@ struct QueryOptions {
                 "Department that asks, where the certificate does not name it");
     command.Add("--staff", staff, "Pseudonym of who asks, where the certificate does not name it");
     command.AddFlag("--non-disclosure", non_disclosure, "The record is not shown to the person");
-    command.Add("--request-id", request_id,
-                "32 hexadecimal digits: the same question under the same id is one exchange");
-    command.Add("--show", show, "Show the exchange of this request id as it stands");
+    Option id =
+        command.Add("--request-id", request_id,
+                    "32 hexadecimal digits: the same question under the same id is one exchange");
+    Option shown = command.Add("--show", show, "Show the exchange of this request id as it stands");
     Option input = command.Add(
         "--batch", batch, "CSV of addressee_number[, provider, procedure, items, non_disclosure]");
     Option output = command.Add("--out", out,
                                 "Answers of --batch: a file ending in .csv or .json. A "
                                 "file that a crash left is gone on with");
+    // A batch has ids of its own, and --show takes one.
+    id.Excludes(input).Excludes(shown);
     input.Needs(output);
     output.Needs(input);
     command.Add("--in-flight", in_flight, "Questions of --batch asked at a time (256)")
@@ -148,20 +150,6 @@ int Show(Context& context, const QueryOptions& options, client::MunicipalClient&
 
 // ---- batch
 
-// It is read several times, in pieces.
-absl::StatusOr<std::ifstream> OpenInput(const std::string& path) {
-  std::error_code error;
-  if (!std::filesystem::exists(path, error)) {
-    return FieldError(absl::StatusCode::kNotFound, path, "missing", "cannot be read");
-  }
-  if (!std::filesystem::is_regular_file(path, error)) {
-    return InvalidField(path, "regular", "is not a regular file; it is read more than once");
-  }
-  std::ifstream file(path, std::ios::binary);
-  if (file) return file;
-  return FieldError(absl::StatusCode::kNotFound, path, "missing", "cannot be read");
-}
-
 int TellProblems(Console& console, const absl::Status& status, const BatchProblems& problems) {
   const int code = console.InputError(status);
   for (size_t i = 1; i < problems.first.size(); ++i) {
@@ -253,7 +241,7 @@ int TellBatch(Console& console, const BatchAccount& account, const absl::Status&
 
 int Batch(Context& context, const QueryOptions& options, client::MunicipalClient& municipal) {
   Console& console = *context.console;
-  auto file = OpenInput(options.batch);
+  auto file = OpenRegularFile(options.batch);
   if (!file.ok()) return console.InputError(file.status());
   BatchProblems problems;
   const auto input =
@@ -287,6 +275,9 @@ int Query(Context& context, const QueryOptions& options) {
   if (modes != 1) {
     return console.InputError(InvalidField("addressee-number", "missing",
                                            "give either an addressee number, --show or --batch"));
+  }
+  if (!options.items.empty() && SplitList(options.items).empty()) {
+    return console.InputError(InvalidField("items", "empty", "names no item"));
   }
   const auto profile = context.LoadProfile();
   if (!profile.ok()) return console.InputError(profile.status());

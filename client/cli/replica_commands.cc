@@ -4,6 +4,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/command_line.h"
+#include "client/cli/regular_file.h"
 #include "client/cli/replica_csv.h"
 #include "common/base/status.h"
 
@@ -21,16 +22,10 @@ struct LoadOptions {
     command.AddFlag("--check", check, "Only check the file");
     command.Footer(
         "Example: nakadachi replica load replica.csv\n"
-        "The whole file is checked before anything is sent. Loading it again does no harm.");
+        "The whole file is checked before anything is sent, and read again as it is: it must be a "
+        "regular file.\nLoading it again does no harm.");
   }
 };
-
-absl::StatusOr<std::unique_ptr<ReplicaCsvReader>> OpenFile(const std::string& path,
-                                                           std::ifstream& file) {
-  file.open(path, std::ios::binary);
-  if (file) return ReplicaCsvReader::Create(file);
-  return FieldError(absl::StatusCode::kNotFound, path, "missing", "cannot be read");
-}
 
 struct FileAccount {
   uint64_t sets = 0;
@@ -39,8 +34,8 @@ struct FileAccount {
 };
 
 absl::StatusOr<FileAccount> CheckFile(Context& context, const std::string& path) {
-  std::ifstream file;
-  NAKADACHI_ASSIGN_OR_RETURN(const auto reader, OpenFile(path, file));
+  NAKADACHI_ASSIGN_OR_RETURN(std::ifstream file, OpenRegularFile(path));
+  NAKADACHI_ASSIGN_OR_RETURN(const auto reader, ReplicaCsvReader::Create(file));
   Progress progress(context.console->err(), "rows checked", Progress::Of(0));
   FileAccount account;
   ReplicaCsvReader::Set set;
@@ -80,8 +75,8 @@ struct LoadAccount {
 
 absl::Status SendFile(Context& context, client::MunicipalClient& municipal, const std::string& path,
                       uint64_t sets, LoadAccount* account) {
-  std::ifstream file;
-  NAKADACHI_ASSIGN_OR_RETURN(const auto reader, OpenFile(path, file));
+  NAKADACHI_ASSIGN_OR_RETURN(std::ifstream file, OpenRegularFile(path));
+  NAKADACHI_ASSIGN_OR_RETURN(const auto reader, ReplicaCsvReader::Create(file));
   Progress progress(context.console->err(), "sets loaded", Progress::Of(sets));
   std::vector<v1::ReplicaEntry> chunk;
   std::vector<ReplicaCsvReader::Lines> lines;
@@ -95,9 +90,10 @@ absl::Status SendFile(Context& context, client::MunicipalClient& municipal, cons
       lines.push_back(std::move(set.lines));
     }
     if (chunk.empty() || (more && chunk.size() < kChunk)) continue;
-    NAKADACHI_ASSIGN_OR_RETURN(
-        const auto results,
-        municipal.RegisterReplicas(chunk, [&](size_t done) { progress.At(account->sets + done); }));
+    NAKADACHI_ASSIGN_OR_RETURN(const auto results,
+                               municipal.RegisterReplicas(
+                                   chunk, [&](size_t done) { progress.At(account->sets + done); },
+                                   absl::Seconds(context.wait_s)));
     for (size_t i = 0; i < results.size(); ++i) {
       account->stored += results[i].ok() ? 1 : 0;
       if (!results[i].ok()) account->refused.push_back(reader->Locate(lines[i], results[i]));

@@ -19,6 +19,10 @@ namespace {
 constexpr size_t kMaxRecordId = 64;
 constexpr size_t kMaxSlug = 64;
 constexpr int kMaxRecords = 1000;
+// What a row says of a dose; the others say of which set it is.
+constexpr const char* kRecordColumns[] = {
+    "record_id", "vaccine_kind", "dose",      "date", "manufacturer",  "lot",
+    "volume_ml", "place",        "physician", "done", "ticket_number", "municipality"};
 
 bool AllDigits(absl::string_view text) {
   return std::all_of(text.begin(), text.end(), absl::ascii_isdigit);
@@ -192,7 +196,7 @@ absl::StatusOr<bool> ReplicaCsvReader::Next(Set* set, bool* fatal) {
     const absl::Status advanced = Advance(fatal);
     if (!advanced.ok()) return problem.ok() ? advanced : problem;
     if (!has_row_ || !IsOf(*set)) break;
-    if (problem.ok()) problem = CheckSameSource(*set);
+    if (problem.ok()) problem = CheckMayFollow(*set);
   }
   NAKADACHI_RETURN_IF_ERROR(problem);
   return true;
@@ -236,7 +240,13 @@ absl::Status ReplicaCsvReader::Begin(Set* set) {
                 Broken("scattered", "other rows of the person and item stand further up"));
 }
 
-absl::Status ReplicaCsvReader::CheckSameSource(const Set& set) const {
+absl::Status ReplicaCsvReader::CheckMayFollow(const Set& set) const {
+  if (set.entry.set().records().empty()) {
+    CsvRow first;
+    first.line = set.lines.first;
+    return OfField(Broken("empty", "must be filled: the set has further rows"),
+                   reader_.Where(first, "record_id"));
+  }
   uint64_t version = 0;
   if (!absl::SimpleAtoi(Cell("source_version"), &version) ||
       version != set.entry.set().source_version()) {
@@ -249,12 +259,16 @@ absl::Status ReplicaCsvReader::CheckSameSource(const Set& set) const {
   return AtCell("source_time", Broken("differs", "not that of the set's first row"));
 }
 
+bool ReplicaCsvReader::IsWithoutRecord() const {
+  return std::all_of(std::begin(kRecordColumns), std::end(kRecordColumns),
+                     [this](const char* column) { return Cell(column).empty(); });
+}
+
 absl::Status ReplicaCsvReader::AddRecord(Set* set) {
   const std::string& id = Cell("record_id");
-  // A set without records: the person has none (any more) under the item.
-  if (id.empty() && Cell("vaccine_kind").empty() && set->entry.set().records().empty()) {
-    return absl::OkStatus();
-  }
+  // A set without records: the person has none (any more) under the item. What it says of a
+  // record that another row holds, or that this one holds in part, would be lost.
+  if (IsWithoutRecord() && set->entry.set().records().empty()) return absl::OkStatus();
   if (id.empty()) return AtCell("record_id", Broken("empty", "must be filled"));
   NAKADACHI_RETURN_IF_ERROR(AtCell("record_id", CheckLength(id, kMaxRecordId)));
   if (!record_ids_.insert(id).second) {

@@ -22,7 +22,8 @@ const std::vector<std::string>& ReplicaColumns();
 // Reads sets one after the other; memory grows by eight bytes a set, not with the file's text.
 // Errors are INVALID_ARGUMENT with "line N, column M (name)" as field and a rule of CsvReader, of
 // the identifiers in common/base/ids.h, or
-//   "slug", "number", "time", "digits", "range", "date", "decimal", "length", "flag", "empty"
+//   "slug", "number", "time", "digits", "range", "date", "decimal", "length", "flag"
+//   "empty"      no record id, in a row that holds more of a record or is not its set's only one
 //   "differs"    a row's source version or time is not that of its set's first row
 //   "duplicate"  a record id twice in a set
 //   "scattered"  rows of the person and item stood elsewhere in the file already
@@ -57,7 +58,8 @@ class ReplicaCsvReader {
   explicit ReplicaCsvReader(CsvReader reader) : reader_(std::move(reader)) {}
   absl::Status Advance(bool* fatal);
   absl::Status Begin(Set* set);
-  absl::Status CheckSameSource(const Set& set) const;
+  absl::Status CheckMayFollow(const Set& set) const;
+  bool IsWithoutRecord() const;
   absl::Status AddRecord(Set* set);
   bool IsOf(const Set& set) const;
   absl::Status AtCell(absl::string_view column, const absl::Status& status) const;

@@ -236,7 +236,7 @@ struct HoldOptions : LedgerChoice {
     LedgerChoice::Declare(command);
     command.Add("--permit", permits, "Permit number: this ledger's records of the exchange");
     command.Add("--entry", entries, "Index of a single entry");
-    command.Add("--reason", reason, "For the ledger; no personal data").Required();
+    command.Add("--reason", reason, "For the ledger: one line, no personal data").Required();
     command.Add("--hold-id", hold_id, "32 hexadecimal digits; random where absent");
     command.Add("--staff", staff, "Pseudonym, where the certificate does not name it");
     command.Footer(
@@ -246,6 +246,7 @@ struct HoldOptions : LedgerChoice {
 };
 
 absl::StatusOr<v1::PlaceHoldRequest> ToRequest(const HoldOptions& options) {
+  NAKADACHI_RETURN_IF_ERROR(CheckWords("reason", options.reason));
   v1::PlaceHoldRequest request;
   request.set_reason(options.reason);
   request.set_staff_pseudonym(options.staff);
@@ -287,7 +288,7 @@ struct ReleaseOptions : LedgerChoice {
   void Declare(Command& command) {
     LedgerChoice::Declare(command);
     command.Add("hold-id", hold_id, "As `retention holds` shows it").Required();
-    command.Add("--reason", reason, "For the ledger; no personal data").Required();
+    command.Add("--reason", reason, "For the ledger: one line, no personal data").Required();
     command.Add("--staff", staff, "Pseudonym, where the certificate does not name it");
     command.Footer(
         "Example: nakadachi --profile staff.json retention release "
@@ -299,6 +300,9 @@ int Release(Context& context, const ReleaseOptions& options) {
   Console& console = *context.console;
   const auto id = HexDecode(options.hold_id, "hold-id");
   if (!id.ok()) return console.InputError(id.status());
+  if (auto status = CheckWords("reason", options.reason); !status.ok()) {
+    return console.InputError(status);
+  }
   const auto keeper = FindKeeper(context, options);
   if (!keeper.ok()) return console.InputError(keeper.status());
   v1::ReleaseHoldRequest request;

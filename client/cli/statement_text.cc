@@ -185,7 +185,9 @@ std::string Inline(const Json& fields) {
     std::string text;
     if (value.is_array()) {
       text = absl::StrJoin(value, ",", [](std::string* out, const Json& element) {
-        absl::StrAppend(out, element.is_string() ? element.get<std::string>() : Inline(element));
+        absl::StrAppend(out, element.is_string()   ? element.get<std::string>()
+                             : element.is_object() ? Inline(element)
+                                                   : element.dump());
       });
     } else if (value.is_string()) {
       text = value.get<std::string>();

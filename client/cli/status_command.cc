@@ -27,9 +27,8 @@ struct Report {
   std::string text;
 };
 
-absl::StatusOr<Report> BrokerReport(const Profile& profile, uint32_t unanswered) {
-  NAKADACHI_ASSIGN_OR_RETURN(const auto broker, profile.Broker());
-  NAKADACHI_ASSIGN_OR_RETURN(const auto status, broker->GetStatus());
+absl::StatusOr<Report> BrokerReport(client::BrokerOperatorConnection& broker, uint32_t unanswered) {
+  NAKADACHI_ASSIGN_OR_RETURN(const auto status, broker.GetStatus());
   Report report;
   Json& json = report.json;
   json["ledger_size"] = status.ledger_size();
@@ -55,7 +54,7 @@ absl::StatusOr<Report> BrokerReport(const Profile& profile, uint32_t unanswered)
                   status.contradictions(), " contradictions\n  vkey ", status.vkey(), "\n");
   if (unanswered == 0) return report;
 
-  NAKADACHI_ASSIGN_OR_RETURN(const auto late, broker->ListUnanswered(unanswered));
+  NAKADACHI_ASSIGN_OR_RETURN(const auto late, broker.ListUnanswered(unanswered));
   json["unanswered"] = Json::array();
   Table table({"permit number", "requester", "provider", "valid until", "missing"});
   for (const auto& permit : late.permits()) {
@@ -76,9 +75,8 @@ absl::StatusOr<Report> BrokerReport(const Profile& profile, uint32_t unanswered)
   return report;
 }
 
-absl::StatusOr<Report> IntermediateReport(const Profile& profile) {
-  NAKADACHI_ASSIGN_OR_RETURN(const auto intermediate, profile.Intermediate());
-  NAKADACHI_ASSIGN_OR_RETURN(const auto status, intermediate->GetStatus());
+absl::StatusOr<Report> IntermediateReport(client::MunicipalConnection& intermediate) {
+  NAKADACHI_ASSIGN_OR_RETURN(const auto status, intermediate.GetStatus());
   Report report;
   Json& json = report.json;
   json["directory_sequence"] = status.directory_sequence();
@@ -129,9 +127,8 @@ absl::StatusOr<Report> IntermediateReport(const Profile& profile) {
   return report;
 }
 
-absl::StatusOr<Report> JukiReport(const Profile& profile) {
-  NAKADACHI_ASSIGN_OR_RETURN(const auto juki, profile.Juki());
-  NAKADACHI_ASSIGN_OR_RETURN(const auto status, juki->GetStatus());
+absl::StatusOr<Report> JukiReport(client::JukiConnection& juki) {
+  NAKADACHI_ASSIGN_OR_RETURN(const auto status, juki.GetStatus());
   Report report;
   report.json["residents"] = status.residents();
   report.json["acquisitions"] = status.acquisitions();
@@ -142,22 +139,41 @@ absl::StatusOr<Report> JukiReport(const Profile& profile) {
   return report;
 }
 
+// Those that the profile names, each asked when its turn comes.
+struct Servers {
+  std::unique_ptr<client::BrokerOperatorConnection> broker;
+  std::unique_ptr<client::MunicipalConnection> intermediate;
+  std::unique_ptr<client::JukiConnection> juki;
+};
+
+absl::StatusOr<Servers> FindServers(const Context& context) {
+  NAKADACHI_ASSIGN_OR_RETURN(const Profile profile, context.LoadProfile());
+  Servers servers;
+  if (profile.has_broker()) {
+    NAKADACHI_ASSIGN_OR_RETURN(servers.broker, profile.Broker());
+  }
+  if (profile.has_intermediate()) {
+    NAKADACHI_ASSIGN_OR_RETURN(servers.intermediate, profile.Intermediate());
+  }
+  if (profile.has_juki()) {
+    NAKADACHI_ASSIGN_OR_RETURN(servers.juki, profile.Juki());
+  }
+  if (servers.broker || servers.intermediate || servers.juki) return servers;
+  return InvalidField("profile", "missing", "the profile names no server to ask");
+}
+
 int Status(Context& context, const StatusOptions& options) {
   Console& console = *context.console;
-  const auto profile = context.LoadProfile();
-  if (!profile.ok()) return console.InputError(profile.status());
+  const auto servers = FindServers(context);
+  if (!servers.ok()) return console.InputError(servers.status());
   std::vector<std::pair<std::string, absl::StatusOr<Report>>> reports;
-  if (profile->has_broker()) {
-    reports.emplace_back("broker", BrokerReport(*profile, options.unanswered));
+  if (servers->broker) {
+    reports.emplace_back("broker", BrokerReport(*servers->broker, options.unanswered));
   }
-  if (profile->has_intermediate()) {
-    reports.emplace_back("intermediate", IntermediateReport(*profile));
+  if (servers->intermediate) {
+    reports.emplace_back("intermediate", IntermediateReport(*servers->intermediate));
   }
-  if (profile->has_juki()) reports.emplace_back("juki", JukiReport(*profile));
-  if (reports.empty()) {
-    return console.InputError(
-        InvalidField("profile", "missing", "the profile names no server to ask"));
-  }
+  if (servers->juki) reports.emplace_back("juki", JukiReport(*servers->juki));
   Json json;
   size_t failed = 0, lost = 0;
   for (const auto& [name, report] : reports) {

@@ -94,6 +94,31 @@ TEST(Call, GivesUpInTime) {
   EXPECT_GT(server.calls(), 1u);
 }
 
+TEST(Call, WhoWasNotReachedIsNamed) {
+  RetryPolicy policy = Quick();
+  policy.keep_trying = absl::ZeroDuration();
+  policy.server = "juki net at 10.1.0.2:7001";
+  for (const absl::Status& lost :
+       {absl::UnavailableError("no route"), absl::DeadlineExceededError("too late")}) {
+    for (const char* method : {kIdempotent, kNotIdempotent}) {
+      Server server({lost});
+      const absl::Status status = CallServer(method, policy, server);
+      EXPECT_EQ(status.code(), lost.code());
+      EXPECT_EQ(GetFieldRule(status).field, "juki net at 10.1.0.2:7001");
+      EXPECT_EQ(GetFieldRule(status).rule, "not-reached");
+      EXPECT_NE(status.message().find(lost.message()), absl::string_view::npos);
+    }
+  }
+  // What a server says itself stays as it is, and so does everything where no name is given.
+  const absl::Status said =
+      FieldError(absl::StatusCode::kUnavailable, "provider", "not-reached", "gives no answer");
+  EXPECT_EQ(NameServer(policy, said), said);
+  for (const absl::Status& status : {absl::OkStatus(), absl::NotFoundError("none")}) {
+    EXPECT_EQ(NameServer(policy, status), status);
+  }
+  EXPECT_EQ(NameServer(Quick(), absl::UnavailableError("x")), absl::UnavailableError("x"));
+}
+
 TEST(Call, EveryAttemptHasItsDeadline) {
   RetryPolicy policy = Quick();
   policy.deadline = absl::Seconds(7);

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "common/base/status.h"
 #include "common/crypto/crypto.h"
 #include "common/rpc/status_mapping.h"
@@ -45,6 +46,7 @@ class FakeMunicipal final : public UnimplementedMunicipal {
       const std::function<bool(v1::RegisterReplicasRequest*)>& next, int in_flight,
       const std::function<void(const v1::RegisterReplicasResponse&)>& on_answer) override {
     ++streams;
+    if (is_gone) return stream_error;
     EXPECT_GT(in_flight, 0);
     std::vector<v1::RegisterReplicasResponse> answers;
     v1::RegisterReplicasRequest request;
@@ -67,6 +69,7 @@ class FakeMunicipal final : public UnimplementedMunicipal {
   int largest_issue = 0;
   int streams = 0;
   int lose_after = -1;
+  bool is_gone = false;
   absl::Status stream_error = absl::UnavailableError("the stream broke");
   std::string fail_batch_of;  // an addressee number
   std::map<std::string, int> stored;
@@ -259,6 +262,31 @@ TEST_F(MunicipalClientTest, ARefusedReplicaStreamIsAnErrorOfTheWhole) {
   fake_->stream_error = absl::PermissionDeniedError("another municipality's");
   EXPECT_TRUE(absl::IsPermissionDenied(client_.RegisterReplicas(Entries(10)).status()));
   EXPECT_EQ(fake_->streams, 1);
+}
+
+TEST_F(MunicipalClientTest, AReplicaStreamThatDoesNotComeBackIsTriedForThePatience) {
+  fake_->is_gone = true;
+  for (const absl::Status& lost :
+       {absl::UnavailableError("gone"), absl::DeadlineExceededError("hangs")}) {
+    fake_->stream_error = lost;
+    fake_->streams = 0;
+    EXPECT_EQ(client_.RegisterReplicas(Entries(10), nullptr, absl::ZeroDuration()).status(), lost);
+    EXPECT_EQ(fake_->streams, 1);
+    fake_->streams = 0;
+    EXPECT_EQ(client_.RegisterReplicas(Entries(10), nullptr, absl::Milliseconds(300)).status(),
+              lost);
+    EXPECT_GT(fake_->streams, 1);
+  }
+}
+
+TEST_F(MunicipalClientTest, OnlyWhoseQuestionsAreRecordedHasThemUnderWay) {
+  for (const char* field : {"broker", "provider"}) {
+    EXPECT_TRUE(IsUnderWay(
+        FieldError(absl::StatusCode::kUnavailable, field, "not-reached", "gives no answer")));
+  }
+  EXPECT_FALSE(
+      IsUnderWay(FieldError(absl::StatusCode::kUnavailable, "intermediate server at 10.1.2.3:7002",
+                            "not-reached", "was not reached")));
 }
 
 TEST_F(MunicipalClientTest, EveryQuestionHasItsOwnId) {

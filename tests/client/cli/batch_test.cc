@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -370,6 +371,21 @@ TEST_P(BatchTest, WhatIsNotFinalIsAskedAgainUnderItsId) {
   EXPECT_EQ(account.results["error"], 1u);
   EXPECT_EQ(account.answered, 149u);
   EXPECT_THAT(Content(), testing::HasSubstr("no-linkage-code"));
+  if (GetParam() == std::string("json")) {
+    const Json rows = Json::parse(Content());
+    const Json& error = *std::find_if(rows.begin(), rows.end(),
+                                      [](const Json& row) { return row["result"] == "error"; });
+    for (const Json& row : rows) {
+      for (const auto& [name, value] : row.items()) {
+        EXPECT_TRUE(error.contains(name)) << name << ": the fields of every row are the same";
+      }
+    }
+    EXPECT_EQ(error["refused_by"], "");
+    EXPECT_EQ(error["reason"], "no-linkage-code");
+    EXPECT_EQ(error["detail"], "person: none [no-linkage-code]");
+    EXPECT_EQ(error["error"]["field"], "person");
+    EXPECT_EQ(error["request_id"].get<std::string>().size(), 32u);
+  }
   BatchAccount again;
   ASSERT_TRUE(Run(&again).ok());
   EXPECT_EQ(again.kept, 148u);

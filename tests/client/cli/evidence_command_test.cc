@@ -225,8 +225,13 @@ TEST_F(EvidenceCommandTest, CertificatesOfInspectorsAreComplete) {
     const char* rule;
   };
   const Case cases[] = {
-      {{"--role", "inspector", "--institution", "all"}, "[missing]"},
-      {{"--role", "portal"}, "[missing]"},
+      {{"--role", "inspector", "--institution", "all"}, "staff: "},
+      {{"--role", "portal"}, "[required]"},
+      {{"--role", "staff", "--department", "d", "--staff", "s"}, "institution: "},
+      {{"--role", "staff", "--institution", kAizu, "--staff", "s"}, "department: "},
+      {{"--role", "staff", "--institution", kAizu, "--department", "d"}, "staff: "},
+      {{"--role", "intermediate"}, "[required]"},
+      {{"--role", "office"}, "[required]"},
       {{"--role", "staff", "--statements"}, "[inspector]"},
       {{"--role", "office", "--institution", "all"}, "[length]"},
       {{"--role", "office", "--from", "2024-04-01"}, "[inspector]"},
@@ -299,13 +304,13 @@ TEST_F(EvidenceCommandTest, ASingleRecordStandsAlone) {
       Run({"pki", "keys", Path("stranger.keys"), "--institution", "broker", "--json"}).out)["vkey"];
   EXPECT_EQ(Run({"evidence", "verify-bundle", Path("permit.bundle"), "--vkey", stranger}).code, 1);
   WriteFile(Path("half.bundle"), bytes.substr(0, bytes.size() / 2));
-  EXPECT_THAT(Run({"evidence", "verify-bundle", Path("half.bundle"), "--vkey", key}).err,
-              HasSubstr("[bundle-format]"));
+  const Finished half = Run({"evidence", "verify-bundle", Path("half.bundle"), "--vkey", key});
+  EXPECT_EQ(half.code, 2) << "cannot be read";
+  EXPECT_THAT(half.err, HasSubstr("[bundle-format]"));
 
   // Wrong usage.
   const std::pair<std::vector<std::string>, const char*> wrong[] = {
       {{"--permit", "xyz"}, "[hex]"},
-      {{"--permit", std::string(32, '0')}, "[unknown-permit]"},
       {{}, "[missing]"},
       {{"--log", "broker", "--index", "-4"}, "[range]"},
   };
@@ -316,10 +321,19 @@ TEST_F(EvidenceCommandTest, ASingleRecordStandsAlone) {
     EXPECT_EQ(run.code, 2) << run.out;
     EXPECT_THAT(run.err, HasSubstr(rule));
   }
+  EXPECT_EQ(
+      Run({"evidence", "bundle", Path("no-export"), "--permit", number, "--out", Path("wrong")})
+          .code,
+      2);
+  // The export does not hold it.
   EXPECT_EQ(Run({"evidence", "bundle", root, "--log", "broker", "--index", "999999", "--out",
                  Path("wrong")})
                 .code,
             1);
+  const Finished unknown =
+      Run({"evidence", "bundle", root, "--permit", std::string(32, '0'), "--out", Path("wrong")});
+  EXPECT_EQ(unknown.code, 1);
+  EXPECT_THAT(unknown.err, HasSubstr("[unknown-permit]"));
   EXPECT_FALSE(fs::exists(Path("wrong")));
 }
 

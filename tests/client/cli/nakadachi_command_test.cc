@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
 #include "tests/client/cli/command_line.h"
 #include "tests/support/temporary_folder.h"
 #include "tools/simulator/built_in.h"
@@ -270,17 +271,22 @@ TEST_F(NakadachiTest, ProtectionSaysWhatBecomesOfQuestions) {
   const Finished both =
       Run(Staff(kFukushima), {"person", "protect", number, "--off", "--withhold", "immunization"});
   EXPECT_THAT(both.out, HasSubstr("All others are answered automatically."));
-  EXPECT_EQ(Run(Staff(kFukushima), {"person", "protect", number}).out, "Staff look first.\n");
+  // Both parts are set each time, and both are said.
+  EXPECT_EQ(Run(Staff(kFukushima), {"person", "protect", number}).out,
+            "Staff look first. Nothing is withheld, whatever was before.\n");
   EXPECT_EQ(Run(Staff(kFukushima), {"person", "protect", number, "--off"}).out,
-            "Answered automatically.\n");
+            "Answered automatically. Nothing is withheld, whatever was before.\n");
   // Who has no code yet may be protected; a typing error is noticed.
   const Finished nobody = Run(Staff(kFukushima), {"person", "protect", "99999999999"});
   EXPECT_EQ(nobody.code, 0) << nobody.err;
   EXPECT_EQ(nobody.out,
-            "Staff look first.\nNo code is held for this number yet: is it the right one?\n");
-  EXPECT_EQ(Json::parse(Run(Staff(kFukushima), {"person", "protect", number, "--off", "--json"})
-                            .out)["code_held"],
-            true);
+            "Staff look first. Nothing is withheld, whatever was before.\n"
+            "No code is held for this number yet: is it the right one?\n");
+  const Json told =
+      Json::parse(Run(Staff(kFukushima), {"person", "protect", number, "--off", "--json"}).out);
+  EXPECT_EQ(told["automatic_reply_disabled"], false);
+  EXPECT_EQ(told["withheld"], Json::array());
+  EXPECT_EQ(told["code_held"], true);
   EXPECT_EQ(Json::parse(Ask(33, {"--json"}).out)["result"], "provided");
 }
 
@@ -452,9 +458,13 @@ TEST_F(NakadachiTest, LedgersAreVerifiedOverTheNetwork) {
   const Finished second =
       Run(Staff(kAizu), {"ledger", "verify", "--remember", remembered, "--json"});
   EXPECT_EQ(second.code, 0) << second.err;
+  const Finished second_text = Run(Staff(kAizu), {"ledger", "verify"});
   const Json json = Json::parse(second.out);
   EXPECT_EQ(json["verified"], true);
   EXPECT_LT(json["consistent_with"], json["entries"]);
+  EXPECT_EQ(json["key"], "server");
+  ASSERT_EQ(json["vkeys"].size(), 1u);
+  EXPECT_THAT(second_text.out, HasSubstr(json["vkeys"][0].get<std::string>()));
 
   // By the key of somebody else it is not verified; another ledger's key is a wrong argument.
   const std::string keys = Path("other.keys");
@@ -548,6 +558,19 @@ TEST_F(NakadachiTest, MembersComeAndChange) {
     EXPECT_EQ(refused.code, 2) << testing::PrintToString(words);
     EXPECT_THAT(refused.err, HasSubstr("[private-key]"));
     EXPECT_THAT(refused.err, HasSubstr(absl::StrCat("give ", next, ".pub")));
+  }
+  // What is recorded for good says something, on one line.
+  for (const auto& [reason, rule] : {std::make_pair("", "reason: must not be empty [required]"),
+                                     std::make_pair("a\nb", "[control-character]")}) {
+    const std::string hold = "00112233445566778899aabbccddeeff";
+    for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+             {"member", "key-revoke", "041009", "--keys", next + ".pub", "--reason", reason},
+             {"retention", "hold", "--entry", "0", "--reason", reason},
+             {"retention", "release", hold, "--reason", reason}}) {
+      const Finished refused = Run(Operator(), words);
+      EXPECT_EQ(refused.code, 2) << testing::PrintToString(words) << refused.out;
+      EXPECT_THAT(refused.err, HasSubstr(rule));
+    }
   }
   // Keys that are another's are noticed before anything is sent; a line end is none of theirs.
   const std::string vkey = Json::parse(ReadFile(next + ".pub"))["vkey"];
@@ -751,6 +774,10 @@ TEST_F(NakadachiTest, WrongUsageAndUnreadableInput) {
            {"query", "--batch", Path("none.csv"), "--out", Path("x.csv")},
            {"query", "--batch", Path("aizu.csv")},
            {"query", "--batch", Path("aizu.csv"), "--out", Path("x.txt"), "--provider", kFukushima},
+           {"query", "--batch", Path("aizu.csv"), "--out", Path("x.csv"), "--provider", kFukushima,
+            "--request-id", "00112233445566778899aabbccddeeff"},
+           {"query", "--show", "00112233445566778899aabbccddeeff", "--request-id",
+            "00112233445566778899aabbccddeeff"},
            {"ledger", "show", "--kind", "nonsense"},
            {"person", "register"},
            {"person", "register", "--file", Path("none.csv")},
@@ -776,8 +803,14 @@ TEST_F(NakadachiTest, WhatIsWrongIsSaid) {
   for (const Case& c :
        {Case{{"nonsense"}, "nonsense: is no command"},
         Case{{"query", "1"}, "provider: say with --provider whom to ask [missing]"},
+        Case{{"query", "1", "--provider", kFukushima, "--items", ","},
+             "items: names no item [empty]"},
+        Case{{"query", "--batch", Path("aizu.csv"), "--out", Path("x.csv"), "--items", " , "},
+             "[empty]"},
         Case{{"query", "--batch", "/dev/null", "--out", Path("x.csv")}, "[regular]"},
         Case{{"query", "--batch", Path(""), "--out", Path("x.csv")}, "[regular]"},
+        Case{{"replica", "load", "/dev/null"}, "[regular]"},
+        Case{{"replica", "load", "--check", Path("")}, "[regular]"},
         Case{{"--profile", Path("typo.json"), "status"}, "typo.json: "}}) {
     const Finished run = c.words[0] == "--profile" ? Run("", c.words) : Run(Staff(kAizu), c.words);
     EXPECT_EQ(run.code, 2) << c.said;
@@ -810,9 +843,52 @@ TEST_F(NakadachiTest, AServerThatIsNotThereIsCodeThree) {
   WriteFile(path, profile.dump());
   const Finished run = Run(path, {"--wait", "0", "--json", "member", "list"});
   EXPECT_EQ(run.code, 3);
-  EXPECT_EQ(Json::parse(run.out)["error"]["code"], "UNAVAILABLE");
+  const Json error = Json::parse(run.out)["error"];
+  EXPECT_EQ(error["code"], "UNAVAILABLE");
+  EXPECT_EQ(error["field"], "broker at 127.0.0.1:1");
+  EXPECT_EQ(error["rule"], "not-reached");
+  EXPECT_THAT(run.err, StartsWith("nakadachi: broker at 127.0.0.1:1: was not reached: "));
   EXPECT_EQ(std::count(run.err.begin(), run.err.end(), '\n'), 1) << run.err;
   EXPECT_EQ(Run(path, {"--wait", "0", "status"}).code, 3);
+}
+
+// Nothing is recorded there: it is no question that is under way.
+TEST_F(NakadachiTest, TheOwnServerThatIsNotThereIsWaitedForAsLongAsIsSaid) {
+  Json profile = Json::parse(ReadFile(Staff(kFukushima)));
+  profile["intermediate"]["address"] = "127.0.0.1:1";
+  const std::string path = (fs::path(Staff(kFukushima)).parent_path() / "alone.json").string();
+  WriteFile(path, profile.dump());
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           {"query", "1", "--provider", kAizu},
+           {"query", "--batch", Path("aizu.csv"), "--out", Path("alone.csv"), "--provider", kAizu},
+           {"replica", "load", Path("replica.csv")}}) {
+    std::vector<std::string> all = {"--wait", "0"};
+    all.insert(all.end(), words.begin(), words.end());
+    const absl::Time start = absl::Now();
+    const Finished run = Run(path, all);
+    EXPECT_EQ(run.code, 3) << run.out << run.err;
+    EXPECT_THAT(run.err, HasSubstr("intermediate server at 127.0.0.1:1: was not reached: "));
+    EXPECT_LT(absl::Now() - start, absl::Seconds(20)) << testing::PrintToString(words);
+  }
+}
+
+TEST_F(NakadachiTest, AProfileThatLacksWhatACommandNeedsIsCodeTwo) {
+  for (const char* server : {"intermediate", "juki"}) {
+    Json profile = Json::parse(ReadFile(Office(kAizu)));
+    profile[server].erase("tls_name");
+    const std::string path = (fs::path(Office(kAizu)).parent_path() / "nameless.json").string();
+    WriteFile(path, profile.dump());
+    const Finished run = Run(path, {"status"});
+    EXPECT_EQ(run.code, 2) << run.out << run.err;
+    EXPECT_THAT(run.err, HasSubstr(absl::StrCat("profile.", server, ".tls_name: ")));
+  }
+}
+
+TEST_F(NakadachiTest, AFileThatIsNoProofOfAForkIsCodeTwo) {
+  WriteFile(Path("no.fork"), "addressee_number\n1\n");
+  const Finished run = Run("", {"ledger", "check-fork", Path("no.fork")});
+  EXPECT_EQ(run.code, 2) << run.out << run.err;
+  EXPECT_THAT(run.err, HasSubstr("[fork-format]"));
 }
 
 TEST_F(NakadachiTest, KeysAreMadeOnceAndAreTheirOwners) {

@@ -37,6 +37,34 @@ TEST(PrintableTest, LeavesNothingThatSteersATerminal) {
   EXPECT_EQ(Printable("䶒藤\U000E0103"), "䶒藤\U000E0103");
 }
 
+TEST(CheckWordsTest, WordsSayWhatCanBeShown) {
+  struct Case {
+    std::string text;
+    const char* rule;  // "": in order
+  };
+  const Case cases[] = {{"lost disk", ""},
+                        {"訴訟 第12号", ""},
+                        {"\uFFFD", ""},
+                        {"", "required"},
+                        {" ", "required"},
+                        {" \u3000", "required"},
+                        {"two\nlines", "control-character"},
+                        {"\t", "control-character"},
+                        {std::string("x\0y", 3), "control-character"},
+                        {"\x1B[31mred", "control-character"},
+                        {"x\x7F", "control-character"},
+                        {"\u0085", "control-character"},
+                        {"a\u202Eb", "control-character"},
+                        {"\xFF", "utf-8"},
+                        {"\xE4\xBC", "utf-8"}};
+  for (const Case& c : cases) {
+    const absl::Status status = CheckWords("reason", c.text);
+    EXPECT_EQ(GetFieldRule(status).rule, c.rule) << c.text;
+    EXPECT_EQ(status.ok(), *c.rule == '\0') << c.text;
+    EXPECT_EQ(GetFieldRule(status).field, status.ok() ? "" : "reason");
+  }
+}
+
 TEST(TableTest, AlignsWideCharacters) {
   Table table({"code", "name", "keys"});
   EXPECT_TRUE(table.empty());

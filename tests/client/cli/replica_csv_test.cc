@@ -208,6 +208,43 @@ TEST(ReplicaCsvTest, RulesAcrossRows) {
   }
 }
 
+// A dose whose id and kind were lost on the way is no statement that nothing is held.
+TEST(ReplicaCsvTest, NothingIsHeldOnlyWhereNothingElseIsSaid) {
+  const std::string none = "1,a,1,2024-04-01,,,,,,,,,,,,\n";
+  const std::string dose = "1,a,1,2024-04-01,x,30001,1,20210601,,,,,,,,\n";
+  const std::string other = "2,a,1,2024-04-01,x,30001,1,20210601,,,,,,,,\n";
+  struct Case {
+    std::string rows;
+    const char* where;  // nullptr: in order
+    size_t sets;
+  };
+  std::vector<Case> cases = {
+      {none, nullptr, 1},
+      {none + other, nullptr, 2},
+      {other + none, nullptr, 2},
+      {none + dose, "line 2, column 5 (record_id)", 0},
+      {none + dose + other, "line 2, column 5 (record_id)", 1},
+      {none + none, "line 2, column 5 (record_id)", 0},
+      {dose + none, "line 3, column 5 (record_id)", 0},
+      {"1,a,1,2024-04-01,,,1,20210601,,,,,,,,\n", "line 2, column 5 (record_id)", 0},
+      {"1,a,1,2024-04-01,,,1,20210601,,,,,,,,\n" + dose, "line 2, column 5 (record_id)", 0},
+  };
+  for (int filled = 5; filled < 16; ++filled) {
+    std::string row = "1,a,1,2024-04-01";
+    for (int i = 4; i < 16; ++i) row += i == filled ? ",1" : ",";
+    cases.push_back({row + "\n", "line 2, column 5 (record_id)", 0});
+  }
+  for (const Case& c : cases) {
+    const Result result = ReadAll(kHeader + c.rows);
+    EXPECT_EQ(result.sets.size(), c.sets) << c.rows;
+    ASSERT_EQ(result.problems.size(), c.where == nullptr ? 0u : 1u) << c.rows;
+    if (c.where == nullptr) continue;
+    EXPECT_EQ(GetFieldRule(result.problems[0]).field, c.where) << c.rows;
+    EXPECT_EQ(GetFieldRule(result.problems[0]).rule, "empty") << c.rows;
+    EXPECT_THAT(std::string(result.problems[0].message()), testing::HasSubstr("must be filled"));
+  }
+}
+
 TEST(ReplicaCsvTest, EveryProblemIsFoundOneASet) {
   const Result result = ReadAll(absl::StrCat(
       kHeader, RowWith(6, "9"), "1,immunization,1,2024-04-01,b,30001,9,20210601,,,,,,,,\n",

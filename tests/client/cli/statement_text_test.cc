@@ -119,6 +119,23 @@ TEST(StatementTextTest, SaysWhatIsErasedLostAlteredOrOnlyCommittedTo) {
   EXPECT_THAT(LedgerEntryText(commitment), HasSubstr("5  commitment-only  "));
 }
 
+TEST(StatementTextTest, ShowsListsOfEveryKindOnOneLine) {
+  v1::Statement hold = Base();
+  hold.mutable_operation()->mutable_hold()->add_permit_numbers("\x01");
+  hold.mutable_operation()->mutable_hold()->add_permit_numbers("\x02");
+  hold.mutable_operation()->mutable_hold()->add_entries(1);
+  hold.mutable_operation()->mutable_hold()->add_entries(3);
+  EXPECT_THAT(LedgerEntryText(LedgerEntryJson(EntryOf(hold), true)),
+              HasSubstr(" permit_numbers=01,02 entries=1,3\n"));
+  v1::Statement provision = Base();
+  v1::Provision::Version& version = *provision.mutable_provision()->add_versions();
+  version.set_item("immunization");
+  version.set_source_version(4);
+  version.set_records(2);
+  EXPECT_THAT(LedgerEntryText(LedgerEntryJson(EntryOf(provision), true)),
+              HasSubstr(" versions=item=immunization source_version=4 records=2"));
+}
+
 TEST(StatementTextTest, ShowsDirectoryChangesOnOneLine) {
   v1::Statement statement = Base();
   v1::MemberJoined& member = *statement.mutable_directory()->mutable_member_joined();
