@@ -192,6 +192,14 @@ absl::Status CheckAnswersPermit(const v1::Provision& provision, const v1::Permit
   return CheckProvisionItems(provision, permit);
 }
 
+// Whether `time_ms` lies at or after `end_ms` by the tolerance. Others choose both: their distance
+// need not fit a signed number.
+bool IsPast(int64_t time_ms, int64_t end_ms, int64_t tolerance_ms) {
+  if (time_ms < end_ms) return false;
+  const uint64_t past_ms = static_cast<uint64_t>(time_ms) - static_cast<uint64_t>(end_ms);
+  return past_ms >= static_cast<uint64_t>(tolerance_ms);
+}
+
 }  // namespace
 
 absl::Status CheckQueryRequest(const v1::QueryRequest& request, absl::string_view municipality) {
@@ -250,7 +258,7 @@ absl::StatusOr<v1::Payload> CheckProvision(const ledger::Verified& provision,
     return v1::Payload();
   }
   NAKADACHI_RETURN_IF_ERROR(
-      Unless(statement.time_ms() - clock_tolerance_ms < permit.valid_until_ms(),
+      Unless(!IsPast(statement.time_ms(), permit.valid_until_ms(), clock_tolerance_ms),
              "provision.time_ms", "expired", "is past the permit's end"));
   return CheckPayload(payload, answer, permit, permit_commitment);
 }

@@ -60,7 +60,7 @@ class Institution {
   // A statement by this institution, now.
   v1::Statement NewStatement() const;
 
-  // Records an Operation statement ("start", "stop", "staff", …). Blocks until it is durable.
+  // Records an Operation statement ("start", "stop", "review", …). Blocks until it is durable.
   absl::Status RecordOperation(absl::string_view kind, absl::string_view staff_pseudonym,
                                absl::string_view detail);
 

@@ -51,6 +51,7 @@ absl::Status CheckConfig(const v1::IntermediateConfig& config) {
   NAKADACHI_RETURN_IF_ERROR(Require(!config.terminal().address().empty(), "terminal.address"));
   NAKADACHI_RETURN_IF_ERROR(retention::RetentionYears(config.runtime().retention_years()).status());
   NAKADACHI_RETURN_IF_ERROR(Require(!config.broker().address().empty(), "broker.address"));
+  NAKADACHI_RETURN_IF_ERROR(Require(!config.broker().tls_name().empty(), "broker.tls_name"));
   NAKADACHI_RETURN_IF_ERROR(Require(!config.broker_vkey().empty(), "broker_vkey"));
   return Require(config.municipalities_size() > 0, "municipalities");
 }
@@ -251,10 +252,11 @@ absl::Status ServerImpl::OpenInstitutions() {
 absl::StatusOr<Hosted> ServerImpl::OpenInstitution(
     const v1::IntermediateConfig::Municipality& municipality, const LocalGovernmentCode& code) {
   Hosted hosted;
-  NAKADACHI_ASSIGN_OR_RETURN(MemberKeys keys, LoadMemberKeys(Resolve(municipality.keys())));
+  const std::string name = ledger::Origin(Author::Of(code));
+  NAKADACHI_ASSIGN_OR_RETURN(MemberKeys keys, LoadMemberKeys(Resolve(municipality.keys()), name));
   std::vector<X25519PrivateKey> previous;
   for (const std::string& file : municipality.previous_keys()) {
-    NAKADACHI_ASSIGN_OR_RETURN(MemberKeys earlier, LoadMemberKeys(Resolve(file)));
+    NAKADACHI_ASSIGN_OR_RETURN(MemberKeys earlier, LoadMemberKeys(Resolve(file), name));
     previous.push_back(std::move(earlier.sealing));
   }
   storage::KeyProvider* key_provider = key_provider_.get();

@@ -19,7 +19,7 @@ namespace nakadachi::intermediate {
 // read together lies together.
 // What concerns single exchanges is kept for its retention period (storage::Form::kPeriod).
 enum Family : int {
-  kMeta,         // ledger head; counters; outbox sequence; retention (common/retention)
+  kMeta,         // ledger head; counters; retention (common/retention)
   kCommitments,  // ledger
   kStatements,   // ledger
   kTiles,        // ledger

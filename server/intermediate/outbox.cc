@@ -75,13 +75,14 @@ class OutboxThread final : public Outbox {
 
   absl::Status ReadCursor();
   absl::Status OfferRefusedAgain();
-  absl::StatusOr<int> FindDeliveries();
+  absl::Status FindDeliveries();
   void Start() {
     thread_ = std::thread([this] { Run(); });
   }
 
   void AddDelivery(const stored::v1::OutboxEntry& entry, storage::Batch& batch) override;
   void Wake() override;
+  void WakeForDelivery() override;
   uint64_t size() const override;
   void Shutdown() override;
 
@@ -130,7 +131,7 @@ class OutboxThread final : public Outbox {
   BrokerLink* const broker_;
   PeerLink* const peers_;
   const std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();
-  std::atomic<int> deliveries_expected_{0};  // were added to a batch, not yet found in the store
+  std::atomic<bool> new_deliveries_{false};  // in the store, not yet found
   // Halves below it were accepted, or stand in the database: to be sent again, or refused.
   std::atomic<uint64_t> cursor_{0};
 
@@ -161,12 +162,16 @@ absl::Status OutboxThread::OfferRefusedAgain() {
 
 void OutboxThread::AddDelivery(const stored::v1::OutboxEntry& entry, storage::Batch& batch) {
   batch.Put(kOutbox, DeliveryKey(entry.permit_number()), entry.SerializeAsString());
-  ++deliveries_expected_;
 }
 
 void OutboxThread::Wake() {
   if (mailbox_->woken.exchange(true)) return;
   absl::MutexLock lock(&mailbox_->mutex);  // its release lets the thread look
+}
+
+void OutboxThread::WakeForDelivery() {
+  new_deliveries_ = true;
+  Wake();
 }
 
 uint64_t OutboxThread::size() const {
@@ -206,7 +211,7 @@ void OutboxThread::Run() {
     if (news.stopping) return;
     if (news.reported.has_value()) OnReported(*news.reported);
     for (const Mailbox::Delivered& delivered : news.delivered) OnDelivered(delivered);
-    if (deliveries_expected_.load() > 0) deliveries_expected_ -= FindDeliveries().value_or(0);
+    if (new_deliveries_.exchange(false) && !FindDeliveries().ok()) new_deliveries_ = true;
     SendHalves();
     SendDeliveries();
   }
@@ -346,15 +351,12 @@ void OutboxThread::SetAside(uint64_t leaf_index, const absl::Status& reason,
   batch.Put(kOutbox, RefusedKey(leaf_index), "");
 }
 
-// How many were not known before.
-absl::StatusOr<int> OutboxThread::FindDeliveries() {
-  int found = 0;
-  NAKADACHI_RETURN_IF_ERROR(institution_->database().Scan(
-      kOutbox, "d", "d", [&](absl::string_view key, absl::string_view) {
-        found += deliveries_.try_emplace(std::string(key.substr(1))).second ? 1 : 0;
-        return true;
-      }));
-  return found;
+absl::Status OutboxThread::FindDeliveries() {
+  return institution_->database().Scan(kOutbox, "d", "d",
+                                       [&](absl::string_view key, absl::string_view) {
+                                         deliveries_.try_emplace(std::string(key.substr(1)));
+                                         return true;
+                                       });
 }
 
 void OutboxThread::SendDeliveries() {
@@ -459,7 +461,7 @@ absl::StatusOr<std::unique_ptr<Outbox>> Outbox::Open(Institution* institution, B
   auto outbox = std::make_unique<OutboxThread>(institution, broker, peers);
   NAKADACHI_RETURN_IF_ERROR(outbox->ReadCursor());
   NAKADACHI_RETURN_IF_ERROR(outbox->OfferRefusedAgain());
-  NAKADACHI_RETURN_IF_ERROR(outbox->FindDeliveries().status());
+  NAKADACHI_RETURN_IF_ERROR(outbox->FindDeliveries());
   outbox->Start();
   return outbox;
 }

@@ -34,8 +34,10 @@ class Outbox {
   // Adds to `batch`: the final answer to the permit that `entry` names is to be delivered. One a
   // permit. `batch` is the one that is committed with that answer.
   virtual void AddDelivery(const stored::v1::OutboxEntry& entry, storage::Batch& batch) = 0;
-  // Once a half, with all that was added to its batch, is durable.
+  // Once a half is durable.
   virtual void Wake() = 0;
+  // Likewise, and with it a delivery.
+  virtual void WakeForDelivery() = 0;
   // Halves and deliveries that were not accepted yet, those set aside included. Reads the database.
   virtual uint64_t size() const = 0;
   // Sends nothing more; what is unsent is sent after the next Open.

@@ -11,6 +11,7 @@
 #include "common/base/check.h"
 #include "common/base/status.h"
 #include "common/ledger/commitment.h"
+#include "server/intermediate/exchange_rules.h"
 #include "server/intermediate/layout.h"
 #include "server/intermediate/permit_judge.h"
 
@@ -67,12 +68,10 @@ stored::v1::AnsweredPermit AnsweredOf(const GenuinePermit& genuine, const Permit
                                       const Hash& provision_commitment) {
   stored::v1::AnsweredPermit answered;
   answered.set_permit_commitment(std::string(AsView(genuine.commitment)));
-  answered.set_requester(genuine.permit().requester());
   answered.set_valid_until_ms(genuine.permit().valid_until_ms());
   answered.set_provision_commitment(std::string(AsView(provision_commitment)));
   answered.set_outcome(answer.outcome);
   answered.set_reason(answer.reason);
-  answered.set_final(answer.outcome != v1::AWAITING_REVIEW);
   return answered;
 }
 
@@ -101,6 +100,12 @@ stored::v1::OutboxEntry DeliveryOf(const GenuinePermit& genuine) {
   entry.set_requester(genuine.permit().requester());
   entry.set_give_up_ms(genuine.permit().valid_until_ms());
   return entry;
+}
+
+// What keeps the directory behind the permit says nothing of the permit: it may be presented again.
+absl::Status NotYet(const absl::Status& why) {
+  return FieldError(absl::StatusCode::kUnavailable, "directory", "behind",
+                    absl::StrCat("cannot be brought up to the permit's now (", Reason(why), ")"));
 }
 
 // What a permit says of the directory before anything of it is proven; 0 where it says nothing.
@@ -180,7 +185,7 @@ void ProviderImpl::Provide(const v1::Recorded& permit,
   // Perhaps the broker's key is newer than the directory here.
   follower_->Reach(claimed, [this, permit, may_speak_for,
                              done = std::move(done)](const absl::Status& reached) mutable {
-    if (absl::IsUnavailable(reached)) return done(reached);
+    if (!reached.ok() && !absl::IsOutOfRange(reached)) return done(NotYet(reached));
     absl::StatusOr<GenuinePermit> again = Check(permit, may_speak_for);
     if (!again.ok()) return done(again.status());
     Take(*std::move(again), permit, std::move(done));
@@ -199,9 +204,9 @@ void ProviderImpl::Take(GenuinePermit genuine, const v1::Recorded& permit,
   Task task{std::move(genuine), permit};
   const uint64_t needed = task.permit.permit().directory_size();
   if (Sequence() >= needed && KnowsList(task.permit.permit())) return Decide(std::move(task));
-  follower_->Reach(needed, [this, task = std::move(task)](const absl::Status& status) mutable {
-    if (!status.ok()) return Finish(task.permit.commitment, status);
-    Decide(std::move(task));
+  follower_->Reach(needed, [this, task = std::move(task)](const absl::Status& reached) mutable {
+    if (reached.ok()) return Decide(std::move(task));
+    Finish(task.permit.commitment, absl::IsOutOfRange(reached) ? reached : NotYet(reached));
   });
 }
 
@@ -410,7 +415,7 @@ absl::StatusOr<v1::Outcome> ProviderImpl::RecordReviewed(const GenuinePermit& pe
                 Write(also, leaf_index, *outbox_, batch);
               })
           .status());
-  outbox_->Wake();
+  outbox_->WakeForDelivery();
   return answer.outcome;
 }
 
@@ -479,7 +484,7 @@ absl::Status ProviderImpl::ForgetReviews(int64_t now_ms) {
   storage::Batch batch(institution_->database());
   bool any = false;
   for (const v1::Review& review : reviews) {
-    if (review.valid_until_ms() + kReviewsKeptMs > now_ms) continue;
+    if (review.valid_until_ms() > now_ms - kReviewsKeptMs) continue;
     batch.Delete(kReviews, review.permit_number());
     any = true;
   }

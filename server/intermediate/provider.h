@@ -35,8 +35,10 @@ class Provider {
   // Provision stands already gets that Provision (and payload) again within its validity.
   // Errors (nothing recorded): those of Verifier; PERMISSION_DENIED "provider" (another
   // provider's permit), "requester" (the peer may not present it); FAILED_PRECONDITION "expired"
-  // (answered before and past its validity); INVALID_ARGUMENT "permit". What is decided about a
-  // genuine permit, an expired one included, is a Provision.
+  // (answered before and past its validity); INVALID_ARGUMENT "permit"; UNAVAILABLE "behind" while
+  // the directory here cannot be brought up to the permit's, OUT_OF_RANGE "sequence" where the
+  // broker has no such directory. What is decided about a genuine permit, an expired one included,
+  // is a Provision.
   virtual void Provide(const v1::Recorded& permit,
                        const std::function<bool(const LocalGovernmentCode&)>& may_speak_for,
                        Answer<v1::ProvideResponse> done) = 0;

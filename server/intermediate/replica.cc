@@ -19,6 +19,11 @@ constexpr size_t kVersionSize = 8;
 constexpr size_t kMaxSlug = 64;
 constexpr size_t kMaxRecordId = 64;
 constexpr int kMaxRecords = 1'000;
+// The sets of all items that a permit may name, 32, fit one message of 4 MiB, with 256 KiB left for
+// what goes with them.
+constexpr size_t kMaxSetBytes = size_t{120} << 10;
+// What the id that a record leaves with, 32 digits, may add to its own.
+constexpr size_t kLongerIdBytes = 32;
 constexpr int kMaxEntries = 100;
 constexpr size_t kMaxValue = 500;
 constexpr uint32_t kMaxDose = 7;
@@ -198,6 +203,8 @@ absl::Status CheckReplicaSet(const v1::ReplicaSet& set) {
     }
     if (!status.ok()) return UnderField(absl::StrCat("records[", i, "]"), status);
   }
+  const size_t bytes = set.ByteSizeLong() + ids.size() * kLongerIdBytes;
+  if (bytes > kMaxSetBytes) return InvalidField("records", "too-large", "more than 120 KiB");
   return absl::OkStatus();
 }
 

@@ -25,7 +25,8 @@ namespace nakadachi::intermediate {
 absl::Status CheckItem(absl::string_view item, absl::string_view field);
 
 // The rules of a set, pure: an item's form, record ids unique, field lengths and forms
-// (vaccination.proto). INVALID_ARGUMENT with field and rule.
+// (vaccination.proto), at most 1,000 records and, as they leave, 120 KiB (rules "length" and
+// "too-large" of the field "records"). INVALID_ARGUMENT with field and rule.
 absl::Status CheckReplicaSet(const v1::ReplicaSet& set);
 
 // Pure: no vaccination of the set is later than `last`; of a date in parts the earliest day that it

@@ -28,6 +28,7 @@ namespace {
 constexpr int64_t kUnpermittedMs = int64_t{24} * 3'600 * 1'000;
 constexpr absl::Duration kResumePause = absl::Milliseconds(20);
 constexpr absl::Duration kLookForRoom = absl::Milliseconds(250);
+constexpr absl::Duration kReadAgain = absl::Seconds(1);
 constexpr char kBroker[] = "broker";
 constexpr char kProvider[] = "provider";
 
@@ -93,7 +94,7 @@ class RequesterImpl final : public Requester {
 
  private:
   // Claiming and letting go.
-  Ref ClaimStored(const std::string& request_id);
+  absl::StatusOr<Ref> ClaimStored(const std::string& request_id);
   void Fail(const Ref& exchange, const absl::Status& status);
   void Answered(const Ref& exchange);
 
@@ -133,10 +134,12 @@ class RequesterImpl final : public Requester {
 
   // Later.
   void Pause(const Ref& exchange, absl::Duration at_most = absl::InfiniteDuration());
+  void PauseTroubled(const Ref& exchange, const absl::Status& why);
   void PauseUnanswered(const Ref& exchange, absl::string_view where, const absl::Status& why);
   void KeepPermit(Exchange& exchange);
   void SetAside(const Exchange& exchange);
   void ResumeSome();
+  void ReadAgain(const std::string& request_id);
   std::optional<std::string> TakeResumable() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const RequesterParts parts_;
@@ -172,11 +175,12 @@ void RequesterImpl::Query(const v1::QueryRequest& request, Answer<v1::QueryRespo
   if (const Ref paused = in_flight_.TakePaused(request.request_id(), timer_)) Ask(paused);
 }
 
-// An exchange from the store. nullptr where it is in flight, or where there is none.
-Ref RequesterImpl::ClaimStored(const std::string& request_id) {
-  const auto before = store_.Read(request_id);
-  if (!before.ok() || !before->has_value()) return nullptr;
-  Ref exchange = in_flight_.Claim((*before)->request());
+// An exchange from the store. nullptr where it is in flight, or where there is none; an error where
+// it cannot be read.
+absl::StatusOr<Ref> RequesterImpl::ClaimStored(const std::string& request_id) {
+  NAKADACHI_ASSIGN_OR_RETURN(const auto before, store_.Read(request_id));
+  if (!before.has_value()) return nullptr;
+  Ref exchange = in_flight_.Claim(before->request());
   if (exchange == nullptr) return nullptr;
   // Only now does nobody else change it.
   auto stored = store_.Read(request_id);
@@ -184,7 +188,7 @@ Ref RequesterImpl::ClaimStored(const std::string& request_id) {
   if (loaded.ok()) loaded = Load(*exchange, std::move(**stored));
   if (loaded.ok()) return exchange;
   Fail(exchange, loaded);
-  return nullptr;
+  return loaded;
 }
 
 void RequesterImpl::Fail(const Ref& exchange, const absl::Status& status) {
@@ -240,7 +244,7 @@ void RequesterImpl::Resume(const Ref& exchange) {
   if (state == v1::AWAITING) return Answered(exchange);
   if (state == v1::PERMITTED) return AskProvider(exchange);
   auto query = institution_->ledger().Prove(exchange->stored.query_index());
-  if (!query.ok()) return Fail(exchange, query.status());
+  if (!query.ok()) return PauseTroubled(exchange, query.status());
   AskBroker(exchange, *std::move(query));
 }
 
@@ -295,7 +299,7 @@ void RequesterImpl::AskBrokerFreshly(const Ref& exchange) {
   institution_->ledger().Append(
       ledger::Prepare(statement, *platform_.random), nullptr,
       [this, exchange, pass = Gate::Pass::Another(gate_)](absl::StatusOr<v1::Recorded> recorded) {
-        return recorded.ok() ? Resume(exchange) : Fail(exchange, recorded.status());
+        return recorded.ok() ? Resume(exchange) : PauseTroubled(exchange, recorded.status());
       });
 }
 
@@ -352,7 +356,7 @@ void RequesterImpl::AskProvider(const Ref& exchange) {
                            if (!pass) return;
                            if (reached.ok()) return PresentPermit(exchange);
                            // The directory's own disk is nobody else's.
-                           if (IsDiskFull(reached)) return Pause(exchange);
+                           if (IsDiskFull(reached)) return PauseTroubled(exchange, reached);
                            PauseUnanswered(exchange, kBroker, reached);
                          });
 }
@@ -402,9 +406,10 @@ void RequesterImpl::StoreAwaiting(const Ref& exchange) {
   ExchangeStore::PutOpen(request_id, exchange->stored.SerializeAsString(), exchange->lapses_ms,
                          batch);
   ExchangeStore::PutReviewed(exchange->permit.commitment, request_id, batch);
-  if (institution_->database().Commit(std::move(batch)).ok()) return Answered(exchange);
+  const absl::Status stored = institution_->database().Commit(std::move(batch));
+  if (stored.ok()) return Answered(exchange);
   exchange->stored.set_state(v1::PERMITTED);
-  Pause(exchange);
+  PauseTroubled(exchange, stored);
 }
 
 // The Receipt and what it lets out become durable together; nobody sees the data before.
@@ -446,12 +451,7 @@ void RequesterImpl::OnReceipt(const Ref& exchange,
   if (exchange->receipt.has_value()) return EndDelivery(exchange, std::move(receipt));
   if (recorded) return Answered(exchange);
   // The provider keeps its answer ready.
-  if (IsDiskFull(receipt.status())) {
-    for (Exchange::Waiter& waiter : in_flight_.TakeWaiters(*exchange)) {
-      waiter.done(DiskFull("receipt"));
-    }
-  }
-  Pause(exchange);
+  PauseTroubled(exchange, receipt.status());
 }
 
 // ---- Ends without a Receipt
@@ -499,7 +499,8 @@ void RequesterImpl::Conclude(const Ref& exchange, v1::QueryResponse answer) {
   stored::v1::StoredExchange finished = Finished(*exchange, std::move(answer));
   storage::Batch batch(institution_->database());
   ExchangeStore::PutFinal(exchange->request.request_id(), finished.SerializeAsString(), batch);
-  if (!institution_->database().CommitUnsynced(std::move(batch)).ok()) return Pause(exchange);
+  const absl::Status stored = institution_->database().CommitUnsynced(std::move(batch));
+  if (!stored.ok()) return PauseTroubled(exchange, stored);
   exchange->stored = std::move(finished);
   --open_;
   Answered(exchange);
@@ -518,8 +519,9 @@ absl::Status RequesterImpl::Sweep() {
     if (late_ms < candidate.lapses_ms) continue;
     if (const Ref paused = in_flight_.TakePaused(candidate.request_id, timer_)) {
       Ask(paused);
-    } else if (const Ref exchange = ClaimStored(candidate.request_id)) {
-      Resume(exchange);
+    } else if (const auto exchange = ClaimStored(candidate.request_id);
+               exchange.ok() && *exchange != nullptr) {
+      Resume(*exchange);
     }
   }
   return absl::OkStatus();
@@ -555,7 +557,9 @@ void RequesterImpl::Receive(const v1::DeliverRequest& delivery,
     return receipt(FieldError(absl::StatusCode::kNotFound, "provision.permit_commitment", "permit",
                               "no exchange here awaits an answer to this permit"));
   }
-  const Ref exchange = ClaimStored(**request_id);
+  const auto claimed = ClaimStored(**request_id);
+  if (!claimed.ok()) return receipt(claimed.status());
+  const Ref exchange = *claimed;
   if (exchange == nullptr) {
     return receipt(FieldError(absl::StatusCode::kUnavailable, "exchange", "busy",
                               "the exchange is being worked on"));
@@ -611,6 +615,15 @@ void RequesterImpl::KeepPermit(Exchange& exchange) {
   exchange.permit_kept = institution_->database().CommitUnsynced(std::move(batch)).ok();
 }
 
+// After trouble that is the institution's own, its disk's above all: nobody is left waiting for the
+// end of it.
+void RequesterImpl::PauseTroubled(const Ref& exchange, const absl::Status& why) {
+  std::vector<Exchange::Waiter> waiters = in_flight_.TakeWaiters(*exchange);
+  Pause(exchange);
+  const absl::Status told = IsDiskFull(why) ? DiskFull("receipt") : why;
+  for (Exchange::Waiter& waiter : waiters) waiter.done(told);
+}
+
 // Whoever is away may stay away for long: nobody is left waiting beyond their patience, nor at all
 // for a disk that is full.
 void RequesterImpl::PauseUnanswered(const Ref& exchange, absl::string_view where,
@@ -644,7 +657,7 @@ void RequesterImpl::RefreshKeys(const Ref& exchange, absl::AnyInvocable<void()> 
         if (!pass) return;
         if (reached.ok()) return Ask(exchange);
         if (absl::IsOutOfRange(reached)) return give_up();
-        if (IsDiskFull(reached)) return Pause(exchange);
+        if (IsDiskFull(reached)) return PauseTroubled(exchange, reached);
         PauseUnanswered(exchange, kBroker, reached);
       });
 }
@@ -688,8 +701,23 @@ void RequesterImpl::ResumeSome() {
         return;
       }
     }
-    if (const Ref exchange = ClaimStored(*request_id)) ResumeLater(exchange);
+    const auto exchange = ClaimStored(*request_id);
+    if (!exchange.ok()) {
+      ReadAgain(*request_id);
+    } else if (*exchange != nullptr) {
+      ResumeLater(*exchange);
+    }
   }
+}
+
+// An open exchange that could not be read.
+void RequesterImpl::ReadAgain(const std::string& request_id) {
+  timer_.After(kReadAgain, [this, request_id] {
+    absl::MutexLock lock(&mutex_);
+    unresumed_.push_back(request_id);
+    if (std::exchange(resuming_, true)) return;
+    timer_.After(absl::ZeroDuration(), [this] { ResumeSome(); });
+  });
 }
 
 absl::Status RequesterImpl::ResumeOpen() {

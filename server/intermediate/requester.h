@@ -42,7 +42,8 @@ class Requester {
   // Errors after which the exchange goes on, to be asked for under the same id: UNAVAILABLE at a
   // shutdown; UNAVAILABLE "not-reached" of the field "broker" or "provider": who has given no
   // answer for as long as the request's patience; RESOURCE_EXHAUSTED "disk-full" of the field
-  // "broker", "provider" or "receipt": who has no space.
+  // "broker", "provider" or, here, "receipt": who has no space; DATA_LOSS where what is kept
+  // here cannot be read.
   virtual void Query(const v1::QueryRequest& request, Answer<v1::QueryResponse> done) = 0;
   // NOT_FOUND "request-id".
   virtual absl::StatusOr<v1::QueryResponse> GetExchange(const std::string& request_id) = 0;

@@ -14,6 +14,7 @@ namespace {
 
 // Notes of one ledger that may wait; beyond them it is asked nothing new.
 constexpr size_t kMaxWaiting = 32'768;
+constexpr size_t kMaxWaitingBytes = size_t{64} << 20;
 // Proofs asked for in one call.
 constexpr size_t kProofsAtOnce = 1'024;
 // A peer that is not reached is tried after 1, 2, 4, … rounds, at most these.
@@ -23,6 +24,12 @@ constexpr int64_t kMsPerSecond = 1'000;
 bool NotReached(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) ||
          absl::IsCancelled(status) || absl::IsResourceExhausted(status);
+}
+
+size_t BytesOf(const std::vector<witness::SeenCheckpoint>& batch) {
+  size_t bytes = 0;
+  for (const witness::SeenCheckpoint& seen : batch) bytes += seen.note.size();
+  return bytes;
 }
 
 bool IsForked(const absl::Status& status) { return GetFieldRule(status).rule == "ledger-forked"; }
@@ -42,7 +49,9 @@ absl::StatusOr<std::unique_ptr<Witness>> Witness::Open(const WitnessOptions& opt
   witness->followed_[Author::Broker()];
   for (auto& [author, kept] : contents.kept) witness->followed_[author].kept = std::move(kept);
   for (auto& [author, waiting] : contents.waiting) {
-    witness->followed_[author].waiting = std::move(waiting);
+    Followed& followed = witness->followed_[author];
+    followed.bytes = BytesOf(waiting);
+    followed.waiting = std::move(waiting);
   }
   witness->forks_ = std::move(contents.forks);
   witness->UpdateTrouble();
@@ -76,11 +85,12 @@ void Witness::Seen(const std::string& note, const Author& author,
   Followed& followed = followed_[author];
   if (followed.forked) return;
   followed.news = true;
-  if (followed.Unproved() >= kMaxWaiting) {
+  if (followed.Unproved() >= kMaxWaiting || followed.bytes + note.size() > kMaxWaitingBytes) {
     followed.unproven = true;
     trouble_.store(true);
     return;
   }
+  followed.bytes += note.size();
   followed.waiting.push_back({note, checkpoint});
 }
 
@@ -349,6 +359,11 @@ void Witness::Settle(const Author& author, const absl::Status& result, Batch bat
   followed.under_way = 0;
   followed.asked_before = true;
   const bool news = std::exchange(followed.news, false);
+  if (!result.ok()) {
+    std::move(followed.waiting.begin(), followed.waiting.end(), std::back_inserter(batch));
+    followed.waiting = std::move(batch);
+  }
+  followed.bytes = BytesOf(followed.waiting);
   if (result.ok()) {
     followed.proved_ms = options_.clock->NowMs();
     followed.unproven_rounds = 0;
@@ -358,8 +373,6 @@ void Witness::Settle(const Author& author, const absl::Status& result, Batch bat
     return;
   }
   followed.last_error = std::string(result.message());
-  std::move(followed.waiting.begin(), followed.waiting.end(), std::back_inserter(batch));
-  followed.waiting = std::move(batch);
   if (IsForked(result)) return;
   if (NotReached(result)) {
     followed.failures = std::min(followed.failures + 1, 16);

@@ -5,7 +5,8 @@
 // the ledger's newest checkpoint within one interval and the time of three calls, or the ledger is
 // asked again every interval. What contradicts it is a fork: stored, told of, and nothing new is
 // asked of that ledger's author until an operator clears it. A ledger that goes on signing but
-// proves nothing is asked nothing new after a limit, until it proves. The proved checkpoint is
+// proves nothing is asked nothing new after a limit, nor once more of it waits than has room
+// (32,768 notes, 64 MiB), until it proves. The proved checkpoint is
 // durable, so that a restart does not begin anew; a crash loses the notes of one interval at most,
 // which a later proof still covers where their statements are met again.
 //
@@ -90,6 +91,7 @@ class Witness final : public ledger::CheckpointObserver {
     std::optional<SeenCheckpoint> kept;
     Batch waiting;
     size_t under_way = 0;  // of those waiting, taken by the round that runs
+    size_t bytes = 0;      // of the notes of both
     size_t Unproved() const { return waiting.size() + under_way; }
     bool forked = false;
     bool unproven = false;

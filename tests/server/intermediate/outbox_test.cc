@@ -233,7 +233,7 @@ class DeliveryTest : public OutboxTest {
         });
     EXPECT_TRUE(recorded.ok()) << recorded.status();
     permit_number_ = permit.permit().permit_number();
-    outbox_->Wake();
+    outbox_->WakeForDelivery();
     return commitment;
   }
   v1::Statement ReceiptFor(const v1::DeliverRequest& request) const {

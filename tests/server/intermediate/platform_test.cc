@@ -211,6 +211,8 @@ TEST_F(PlatformTest, WrongConfigurationsDoNotStart) {
       {"no kek", [](auto& c) { c.mutable_runtime()->clear_key_encryption_key(); },
        "runtime.key_encryption_key", "required"},
       {"no broker", [](auto& c) { c.clear_broker(); }, "broker.address", "required"},
+      {"no name of the broker", [](auto& c) { c.mutable_broker()->clear_tls_name(); },
+       "broker.tls_name", "required"},
       {"no vkey", [](auto& c) { c.clear_broker_vkey(); }, "broker_vkey", "required"},
       {"vkey of a member",
        [this](auto& c) { c.set_broker_vkey(LoadPublicMemberKeys(folder_ / "041009.json")->vkey); },

@@ -31,6 +31,7 @@ class TestOutbox final : public Outbox {
     batch.Put(kOutbox, "d" + entry.permit_number(), entry.SerializeAsString());
   }
   void Wake() override { ++wakes; }
+  void WakeForDelivery() override { ++wakes; }
   uint64_t size() const override { return 0; }
   void Shutdown() override {}
 

@@ -383,6 +383,14 @@ TEST_F(ProviderTest, ANewBrokerKeyIsFetchedFirst) {
   };
   const std::vector<Case> cases = {
       {"no broker", [] {}, absl::UnavailableError("no broker"), "UNAVAILABLE"},
+      {"a slow broker", [] {}, absl::DeadlineExceededError("late"), "UNAVAILABLE"},
+      {"a busy broker", [] {}, absl::ResourceExhaustedError("busy"), "UNAVAILABLE"},
+      {"a full disk", [] {},
+       FieldError(absl::StatusCode::kResourceExhausted, "storage", "disk-full", "no space"),
+       "UNAVAILABLE"},
+      {"a broken broker", [] {}, absl::InternalError("reset"), "UNAVAILABLE"},
+      {"a bad statement", [] {}, InvalidField("directory.author", "author", "is not the broker"),
+       "UNAVAILABLE"},
       {"no such statement", [] {}, absl::OutOfRangeError("none"), "PERMISSION_DENIED"},
       {"not that key", [] {}, absl::OkStatus(), "PERMISSION_DENIED"},
       {"that key", [&] { Apply(added); }, absl::OkStatus(), "OK"},
@@ -499,6 +507,31 @@ TEST_F(ProviderTest, AnUnknownListIsFetchedFirst) {
   follower_.Answer(absl::OkStatus());
   answered.WaitForNotification();
   EXPECT_EQ(Checked(response).outcome(), v1::PROVIDED);
+}
+
+// What keeps the directory behind says nothing of the permit: the requester may come again.
+TEST_F(ProviderTest, WhatKeepsTheDirectoryBehindIsNoRefusal) {
+  AcquireAndHold(1);
+  v1::Statement statement = PermitFor(1);
+  statement.mutable_permit()->set_directory_size(directory_.sequence() + 1);
+  const v1::Recorded permit = broker_.Record(statement);
+  const std::vector<std::pair<absl::Status, std::string>> cases = {
+      {absl::UnavailableError("no broker"), "UNAVAILABLE"},
+      {absl::DeadlineExceededError("late"), "UNAVAILABLE"},
+      {absl::PermissionDeniedError("not a member"), "UNAVAILABLE"},
+      {InvalidField("directory.author", "author", "is not the broker"), "UNAVAILABLE"},
+      {absl::FailedPreconditionError("out of order"), "UNAVAILABLE"},
+      {absl::OutOfRangeError("the broker has no more"), "OUT_OF_RANGE"},
+  };
+  for (const auto& [reached, outcome] : cases) {
+    absl::Status answer;
+    provider_->Provide(permit, AizuOnly, [&](const absl::StatusOr<v1::ProvideResponse>& response) {
+      answer = response.status();
+    });
+    follower_.Answer(reached);
+    EXPECT_EQ(absl::StatusCodeToString(answer.code()), outcome) << reached;
+  }
+  EXPECT_EQ(LedgerSize(), 0u);
 }
 
 TEST_F(ProviderTest, AListThatTheBrokerNeverPublishedDecidesNothing) {

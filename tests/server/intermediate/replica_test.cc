@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "common/base/status.h"
+#include "common/rpc/channel.h"
+#include "server/intermediate/exchange_rules.h"
 #include "server/intermediate/layout.h"
 #include "tests/server/intermediate/institution_fixture.h"
 #include "tests/server/intermediate/replica_sets.h"
@@ -111,6 +113,46 @@ TEST(CheckReplicaSetTest, Rules) {
     EXPECT_EQ(status.ok(), c.field.empty()) << c.name << ": " << status;
     EXPECT_EQ(found.field, c.field) << c.name;
     EXPECT_EQ(found.rule, c.rule) << c.name;
+  }
+}
+
+// Whatever a permit names, the answer fits one message.
+TEST(CheckReplicaSetTest, TheLargestSetsOfAllItemsFitAMessage) {
+  // As full as a register fills them.
+  EXPECT_TRUE(CheckReplicaSet(ImmunizationSet(1, 1, 500)).ok());
+  // As many records as may be, short ones.
+  v1::ReplicaSet many = OtherSet("local-tax", 1);
+  while (many.records_size() < 1'000) {
+    v1::ReplicaRecord record = many.records(0);
+    record.set_record_id(std::to_string(many.records_size() + 1));
+    *many.add_records() = record;
+  }
+  EXPECT_TRUE(CheckReplicaSet(many).ok());
+
+  // Records of both kinds, grown until one more is refused.
+  for (v1::ReplicaSet set : {ImmunizationSet(1, 1, 1), OtherSet("local-tax", 1)}) {
+    absl::Status status;
+    while (status.ok()) {
+      ASSERT_LT(set.records_size(), 1'000);
+      v1::ReplicaRecord record = set.records(0);
+      record.set_record_id(std::to_string(set.records_size() + 1));
+      if (record.has_other()) {
+        record.mutable_other()->mutable_entries(0)->set_value(Repeated("税", 500));
+      }
+      *set.add_records() = record;
+      status = CheckReplicaSet(set);
+    }
+    EXPECT_TRUE(absl::IsInvalidArgument(status));
+    EXPECT_EQ(GetFieldRule(status).field, "records");
+    EXPECT_EQ(GetFieldRule(status).rule, "too-large");
+    set.mutable_records()->RemoveLast();
+    // As they leave: all ids of one length.
+    for (v1::ReplicaRecord& record : *set.mutable_records()) {
+      record.set_record_id(std::string(32, '0'));
+    }
+    v1::Payload payload;
+    for (size_t i = 0; i < kMaxItems; ++i) *payload.add_sets() = set;
+    EXPECT_LT(payload.ByteSizeLong(), static_cast<size_t>(rpc::kMaxMessageBytes - (192 << 10)));
   }
 }
 

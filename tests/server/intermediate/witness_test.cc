@@ -214,6 +214,33 @@ TEST_F(WitnessTest, MoreThanCanWaitIsNotReliedOn) {
   EXPECT_EQ(witness->List().ledgers(0).waiting(), static_cast<uint64_t>(notes - 1));
 }
 
+TEST_F(WitnessTest, MoreBytesThanCanWaitAreNotReliedOn) {
+  const auto witness = Open("a");  // follows nothing
+  SeenCheckpoint seen = honest_.At(7, kStart);
+  seen.note.resize(128 << 10);
+  int notes = 0;
+  while (Problem(*witness).empty() && notes < 1'000) {
+    See(*witness, seen);
+    ++notes;
+  }
+  EXPECT_EQ(Problem(*witness), "ledger-unproven");
+  EXPECT_EQ(witness->List().ledgers(0).waiting(), static_cast<uint64_t>(notes - 1));
+}
+
+TEST_F(WitnessTest, WhatWasProvedTakesNoRoom) {
+  FakeLedger link(&honest_);
+  link.Show(20);
+  const auto witness = Start("a", &link);
+  SeenCheckpoint seen = honest_.At(7, kStart);
+  seen.note.resize(128 << 10);
+  for (int i = 0; i < 6; ++i) {
+    for (int j = 0; j < 100; ++j) See(*witness, seen);
+    ASSERT_TRUE(Eventually([&] { return IsProved(*witness, 20); }))
+        << witness->List().DebugString();
+    EXPECT_EQ(Problem(*witness), "");
+  }
+}
+
 // The broker shows each platform a history that is whole in itself. The first permit that goes
 // from one to the other carries a checkpoint that the other cannot have proved.
 TEST_F(WitnessTest, TwoPlatformsThatWereShownAHistoryEachFindOutByEachOther) {
