@@ -142,10 +142,12 @@ Secret PrivateFileText(const PublicMemberKeys& public_part, const MemberKeys& ke
 
 }  // namespace
 
-absl::StatusOr<MemberKeys> LoadMemberKeys(const std::string& path) {
+absl::StatusOr<MemberKeys> LoadMemberKeys(const std::string& path, absl::string_view name) {
   NAKADACHI_ASSIGN_OR_RETURN(const Secret text, ReadPrivateFile(path));
   NAKADACHI_ASSIGN_OR_RETURN(const KeyJson json, ParseKeyJson(path, text.Expose()));
   NAKADACHI_ASSIGN_OR_RETURN(const PublicMemberKeys public_part, ParsePublic(path, json));
+  if (!name.empty() && public_part.name != name)
+    return InvalidField(path, "name", absl::StrCat("holds the keys of ", public_part.name));
   NAKADACHI_ASSIGN_OR_RETURN(MemberKeys keys, ParsePrivate(path, json));
   if (keys.signing.public_key() != public_part.signing ||
       keys.sealing.public_key() != public_part.sealing)

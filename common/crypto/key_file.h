@@ -36,7 +36,8 @@ struct PublicMemberKeys {
   X25519PublicKey sealing{};
 };
 
-absl::StatusOr<MemberKeys> LoadMemberKeys(const std::string& path);
+// With a `name`: INVALID_ARGUMENT, rule "name", where the file is another's.
+absl::StatusOr<MemberKeys> LoadMemberKeys(const std::string& path, absl::string_view name = {});
 // The public part of a key file or of its ".pub".
 absl::StatusOr<PublicMemberKeys> LoadPublicMemberKeys(const std::string& path);
 absl::StatusOr<Secret> LoadHexSecret(const std::string& path);

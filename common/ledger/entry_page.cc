@@ -10,7 +10,7 @@ namespace nakadachi::ledger {
 namespace {
 
 constexpr uint32_t kMostEntries = 1'024;
-// Below the largest message of common/rpc, with room for the last entry.
+// Below the largest message of common/rpc; a single entry may be larger.
 constexpr size_t kMostBytes = 3u << 20;
 
 }  // namespace
@@ -43,10 +43,12 @@ absl::Status ReadEntryPage(LedgerStore& store, uint64_t size, const v1::GetEntri
   size_t bytes = 0;
   return ReadEveryEntry(store, request.start(), end,
                         [&](uint64_t index, StoredEntry entry, const absl::Status& body) {
-                          *response->add_entries() = MakeLedgerEntry(index, std::move(entry), body,
-                                                                     request.with_statements());
-                          bytes += response->entries().rbegin()->ByteSizeLong();
-                          return bytes < kMostBytes;
+                          v1::LedgerEntry made = MakeLedgerEntry(index, std::move(entry), body,
+                                                                 request.with_statements());
+                          bytes += made.ByteSizeLong();
+                          if (response->entries_size() > 0 && bytes > kMostBytes) return false;
+                          *response->add_entries() = std::move(made);
+                          return true;
                         });
 }
 

@@ -36,8 +36,7 @@ struct StreamClientOptions {
   absl::Duration timeout = absl::Seconds(30);  // a request, from Send to its answer
 };
 
-// Thread-safe. Requests beyond `max_in_flight` wait in memory: whoever sends without bound calls
-// WaitForRoom between.
+// Thread-safe. Requests beyond `max_in_flight` wait in memory.
 //
 // A callback is called exactly once, on a thread of gRPC or of the caller, under no lock, and does
 // not block. It gets the response, or the error that the response carries, or
@@ -86,12 +85,6 @@ class StreamClient {
     stream->Send(std::move(request), std::move(callback));
   }
 
-  // Returns once fewer than `max_in_flight` requests wait for their answer.
-  void WaitForRoom() {
-    absl::MutexLock lock(&shared_->mutex);
-    shared_->mutex.Await(absl::Condition(shared_.get(), &Shared::HasRoom));
-  }
-
   // Fails what is unanswered and refuses what is sent from now on.
   void Close() {
     std::shared_ptr<Stream> stream;
@@ -110,9 +103,6 @@ class StreamClient {
   struct Shared {
     Shared(Open open_function, StreamClientOptions o)
         : open(std::move(open_function)), options(o) {}
-    bool HasRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
-      return unanswered < options.max_in_flight;
-    }
     bool IsOver() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
       return streams == 0 && unanswered == 0;
     }

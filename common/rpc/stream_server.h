@@ -13,6 +13,7 @@
 
 #include <grpcpp/support/server_callback.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -20,22 +21,29 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "common/base/status.h"
 #include "common/rpc/answer.h"
+#include "common/rpc/channel.h"
 #include "common/rpc/open_streams.h"
 #include "common/rpc/status_mapping.h"
 #include "common/rpc/stream_batch.h"
 
 namespace nakadachi::rpc {
 
+// The largest answer of a stream, in bytes: with what a message adds, kMaxMessageBytes.
+inline constexpr size_t kMaxAnswerBytes = size_t{kMaxMessageBytes} - (1 << 10);
+
 // The handler gets one request of a stream at a time. Back-pressure: nothing is read while
 // `max_in_flight` requests have been read and their answers not yet written (a message brings up to
-// kMaxBatchSize). Ends with OK after the client's half-close once all are answered; with
-// INVALID_ARGUMENT "requests" on a message of none ("required") or too many ("too-many") and on
-// bytes that are no message ("message"); with UNAVAILABLE, once what was read is answered, where
-// its OpenStreams are stopped; at once on cancellation, deadline or the end of a shutdown's grace,
-// whether or not answers are still to come.
+// kMaxBatchSize). An answer of more than kMaxAnswerBytes, which would break the stream, becomes the
+// error FAILED_PRECONDITION "response", rule "too-large". Ends with OK after the client's
+// half-close once all are answered; with INVALID_ARGUMENT "requests" on a message of none
+// ("required") or too many ("too-many") and on bytes that are no message ("message"); with
+// UNAVAILABLE, once what was read is answered, where its OpenStreams are stopped; at once on
+// cancellation, deadline or the end of a shutdown's grace, whether or not answers are still to
+// come.
 template <typename Requests, typename Responses>
 class StreamServer final : public grpc::ServerBidiReactor<Requests, Responses>,
                            public OpenStreams::Stream {
@@ -151,6 +159,11 @@ class StreamServer final : public grpc::ServerBidiReactor<Requests, Responses>,
       response = *std::move(result);
     } else {
       response.set_error(ToBytes(result.status()));
+    }
+    if (response.ByteSizeLong() > kMaxAnswerBytes) {
+      response.Clear();
+      response.set_error(ToBytes(FieldError(absl::StatusCode::kFailedPrecondition, "response",
+                                            "too-large", "does not fit into a message")));
     }
     response.set_tag(tag);
     {

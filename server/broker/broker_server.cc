@@ -64,7 +64,8 @@ struct Secrets {
 
 absl::StatusOr<Secrets> LoadSecrets(const v1::BrokerConfig& config, const std::string& base) {
   NAKADACHI_ASSIGN_OR_RETURN(MemberKeys keys,
-                             LoadMemberKeys(rpc::ResolvePath(base, config.signing_key())));
+                             LoadMemberKeys(rpc::ResolvePath(base, config.signing_key()),
+                                            ledger::Origin(Author::Broker())));
   NAKADACHI_ASSIGN_OR_RETURN(Secret code_root,
                              LoadHexSecret(rpc::ResolvePath(base, config.code_key())));
   NAKADACHI_ASSIGN_OR_RETURN(
@@ -171,8 +172,7 @@ class BrokerServerImpl final : public BrokerServer {
     permits.rules.clock_tolerance_ms =
         int64_t{Or(config_.clock_tolerance_s(), kDefaultClockToleranceSeconds)} * 1000;
     permit_desk_.emplace(permits);
-    report_desk_.emplace(
-        ReportDesk::Parts{ledger_.get(), verifier_.get(), store_.get(), &figures_, clock_});
+    report_desk_.emplace(ReportDesk::Parts{verifier_.get(), store_.get(), &figures_, clock_});
     directory_desk_.emplace(
         DirectoryDesk::Parts{ledger_.get(), store_.get(), directory_.get(), clock_, random_});
     access_log_.emplace(inspection::AccessLog::Parts{ledger_.get(), &store_->database(),

@@ -31,6 +31,18 @@ constexpr int kMaxModulus = 97;
 
 uint32_t Or(uint32_t value, uint32_t fallback) { return value == 0 ? fallback : value; }
 
+absl::Status CheckConfig(const v1::JukiConfig& config) {
+  for (const auto& [field, value] :
+       {std::pair{"runtime.data", config.runtime().data()},
+        std::pair{"runtime.key_encryption_key", config.runtime().key_encryption_key()},
+        std::pair{"network.address", config.network().address()},
+        std::pair{"broker.address", config.broker().address()},
+        std::pair{"broker.tls_name", config.broker().tls_name()}}) {
+    if (value.empty()) return InvalidField(field, "required", "is missing");
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<ResidentCodeRule> CodeRuleOf(const v1::JukiConfig& config) {
   ResidentCodeRule rule;
   if (!config.has_resident_code_rule()) return rule;
@@ -58,6 +70,7 @@ class JukiServerImpl final : public JukiServer {
   ~JukiServerImpl() override { Shutdown(kDestructionGrace); }
 
   absl::Status Open() {
+    NAKADACHI_RETURN_IF_ERROR(CheckConfig(config_));
     NAKADACHI_ASSIGN_OR_RETURN(clock_,
                                rpc::ChooseClock(clock_, config_.runtime(), base_, &own_clock_));
     NAKADACHI_RETURN_IF_ERROR(OpenStore());
@@ -86,11 +99,6 @@ class JukiServerImpl final : public JukiServer {
 
  private:
   absl::Status OpenStore() {
-    for (const auto& [field, value] :
-         {std::pair{"runtime.data", config_.runtime().data()},
-          std::pair{"runtime.key_encryption_key", config_.runtime().key_encryption_key()}}) {
-      if (value.empty()) return InvalidField(field, "required", "is missing");
-    }
     NAKADACHI_ASSIGN_OR_RETURN(key_provider_, storage::OpenFileKeyProvider(rpc::ResolvePath(
                                                   base_, config_.runtime().key_encryption_key())));
     storage::OpenOptions options;

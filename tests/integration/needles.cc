@@ -68,9 +68,9 @@ std::vector<std::string> FamilyNames(const std::string& folder) {
 // and so is noticed.
 storage::Form FormOf(const std::string& family) {
   static const std::set<std::string> plain = {"commitments", "tiles"};
-  static const std::set<std::string> by_period = {"accesses",   "exchanges", "halves",
-                                                  "open",       "permits",   "persons",
-                                                  "provisions", "reviews",   "statements"};
+  static const std::set<std::string> by_period = {
+      "accesses", "exchanges",     "halves",     "open",    "permits",
+      "persons",  "presentations", "provisions", "reviews", "statements"};
   if (plain.count(family) != 0) return storage::Form::kPlain;
   return by_period.count(family) != 0 ? storage::Form::kPeriod : storage::Form::kSealed;
 }

@@ -37,8 +37,6 @@ absl::StatusOr<v1::ReportResponse> ReportDesk::Report(const rpc::Peer& peer,
   for (int i = 0; i < request.halves_size(); ++i) {
     const absl::Status status =
         examined[i].ok() ? Enter(*examined[i], request.halves(i), round) : examined[i].status();
-    // A record that cannot be read is the broker's trouble, not the half's.
-    if (status.code() == absl::StatusCode::kDataLoss) return status;
     if (status.ok()) response.set_accepted(response.accepted() + 1);
     response.add_errors(rpc::ToBytes(status));
   }

@@ -9,7 +9,6 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "common/base/clock.h"
-#include "common/ledger/ledger.h"
 #include "common/ledger/verifier.h"
 #include "common/rpc/peer.h"
 #include "nakadachi/v1/broker.pb.h"
@@ -25,7 +24,6 @@ class ReportDesk {
 
   // Everything outlives the desk.
   struct Parts {
-    ledger::Ledger* ledger = nullptr;
     ledger::Verifier* verifier = nullptr;
     BrokerStore* store = nullptr;
     Figures* figures = nullptr;
@@ -34,8 +32,9 @@ class ReportDesk {
   explicit ReportDesk(const Parts& parts) : parts_(parts) {}
 
   // Durable on return. Idempotent. An error of the whole call: INVALID_ARGUMENT, rule "too-many",
-  // or the disk's, after which nothing was stored. Errors of single halves: see ReportResponse.
-  // What contradicts a half on record is refused, and kept as evidence.
+  // or the disk's, after which nothing was stored. Errors of single halves: see ReportResponse; and
+  // DATA_LOSS where the permit's record cannot be read: the broker's trouble, which holds up no
+  // other half. What contradicts a half on record is refused, and kept as evidence.
   absl::StatusOr<v1::ReportResponse> Report(const rpc::Peer& peer,
                                             const v1::ReportRequest& request);
 

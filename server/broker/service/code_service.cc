@@ -34,7 +34,12 @@ class ExchangeStubs {
  public:
   explicit ExchangeStubs(rpc::TlsMaterial tls) : tls_(std::move(tls)) {}
 
-  std::shared_ptr<v1::ExchangeService::Stub> At(const v1::Route& route) {
+  // Routes come from others; one that names nobody is no reason to fall.
+  absl::StatusOr<std::shared_ptr<v1::ExchangeService::Stub>> At(const v1::Route& route) {
+    if (route.address().empty() || route.tls_name().empty()) {
+      return FieldError(absl::StatusCode::kUnavailable, "route", "required",
+                        "names no address or no TLS name");
+    }
     absl::MutexLock lock(&mutex_);
     auto& stub = stubs_[{route.address(), route.tls_name()}];
     if (stub == nullptr) {
@@ -126,8 +131,10 @@ class CodeServiceImpl final : public v1::CodeService::CallbackService {
                                         v1::DeriveCodesResponse* response) override {
     auto member = CheckCall(context, *request);
     if (!member.ok()) return rpc::Reply(context, Counted(parts_.figures, member.status()));
-    auto* derivation = new Derivation(parts_.codes, member->code, stubs_.At(member->route), context,
-                                      request, response);
+    auto stub = stubs_.At(member->route);
+    if (!stub.ok()) return rpc::Reply(context, stub.status());
+    auto* derivation =
+        new Derivation(parts_.codes, member->code, *std::move(stub), context, request, response);
     if (!parts_.pool->Submit([derivation] { derivation->Run(); })) {
       derivation->Finish(rpc::ToGrpc(
           FieldError(absl::StatusCode::kResourceExhausted, "call", "busy", "too many calls wait")));

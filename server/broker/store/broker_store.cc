@@ -38,7 +38,7 @@ std::vector<storage::ColumnFamily> Families() {
       {"statements", Form::kPeriod},
       {"tiles", Form::kPlain},
       {"decisions", Form::kSealed, storage::Expect::kAbsent},
-      {"presentations", Form::kSealed},
+      {"presentations", Form::kPeriod},
       {"permits", Form::kPeriod},
       {"open", Form::kPeriod},
       {"halves", Form::kPeriod},

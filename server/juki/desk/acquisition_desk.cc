@@ -1,5 +1,6 @@
 #include "server/juki/desk/acquisition_desk.h"
 
+#include <cstddef>
 #include <optional>
 #include <set>
 #include <utility>
@@ -10,7 +11,7 @@
 namespace nakadachi::juki {
 namespace {
 
-constexpr int kSweepStep = 1000;
+constexpr size_t kSweepStep = 1000;
 
 absl::Status AlreadyExists(absl::string_view field, absl::string_view rule,
                            absl::string_view message) {
@@ -119,9 +120,13 @@ absl::StatusOr<v1::SubmitAcquisitionsResponse> AcquisitionDesk::Complete(
 }
 
 absl::Status AcquisitionDesk::Sweep() {
-  JukiStore::Round round(*store_);
-  NAKADACHI_RETURN_IF_ERROR(round.Sweep(clock_->NowMs(), kSweepStep));
-  return round.Commit();
+  size_t swept = kSweepStep;
+  while (swept == kSweepStep) {
+    JukiStore::Round round(*store_);
+    NAKADACHI_ASSIGN_OR_RETURN(swept, round.Sweep(clock_->NowMs(), kSweepStep));
+    NAKADACHI_RETURN_IF_ERROR(round.Commit());
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace nakadachi::juki

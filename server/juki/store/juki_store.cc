@@ -145,14 +145,14 @@ absl::Status JukiStore::Round::Succeed(const std::string& acquisition_key,
   return Count(kAcquisitionCount);
 }
 
-absl::Status JukiStore::Round::Sweep(int64_t now_ms, int limit) {
+absl::StatusOr<size_t> JukiStore::Round::Sweep(int64_t now_ms, size_t limit) {
   std::vector<std::string> over;
   NAKADACHI_RETURN_IF_ERROR(
       store_.database_->Scan(kExpiry, "", "", [&](absl::string_view key, absl::string_view) {
         if (key.size() <= kU64Bytes) return false;
         if (U64FromKey(key.substr(0, kU64Bytes)) > static_cast<uint64_t>(now_ms)) return false;
         over.emplace_back(key);
-        return over.size() < static_cast<size_t>(limit);
+        return over.size() < limit;
       }));
   for (const std::string& expiry : over) {
     const std::string key = expiry.substr(kU64Bytes + 1);
@@ -164,7 +164,7 @@ absl::Status JukiStore::Round::Sweep(int64_t now_ms, int limit) {
     // That the party has its code stays known; by which number it came does not.
     Put(kAcquired, key, stored::v1::Acquired().SerializeAsString());
   }
-  return absl::OkStatus();
+  return over.size();
 }
 
 absl::Status JukiStore::Round::Commit() {

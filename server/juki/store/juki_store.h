@@ -3,6 +3,7 @@
 #ifndef NAKADACHI_SERVER_JUKI_STORE_JUKI_STORE_H_
 #define NAKADACHI_SERVER_JUKI_STORE_JUKI_STORE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -55,8 +56,8 @@ class JukiStore {
     absl::Status Succeed(const std::string& acquisition_key,
                          const stored::v1::Acquisition& acquisition);
 
-    // Forgets at most `limit` acquisition numbers whose life is over at `now_ms`.
-    absl::Status Sweep(int64_t now_ms, int limit);
+    // Forgets at most `limit` acquisition numbers whose life is over at `now_ms`. How many.
+    absl::StatusOr<size_t> Sweep(int64_t now_ms, size_t limit);
 
     // Durable on return. At most once.
     absl::Status Commit();

@@ -61,6 +61,9 @@ TEST_F(KeyFileTest, KeysComeBack) {
   EXPECT_EQ(loaded->signing.public_key(), made->signing);
   EXPECT_EQ(loaded->sealing.public_key(), made->sealing);
   EXPECT_EQ(made->name, kName);
+  EXPECT_TRUE(LoadMemberKeys(Path("keys"), kName).ok());
+  ExpectError(LoadMemberKeys(Path("keys"), "nakadachi/another/statements"),
+              absl::StatusCode::kInvalidArgument, "name", Path("keys"));
   for (const char* file : {"keys", "keys.pub"}) {
     const auto public_part = LoadPublicMemberKeys(Path(file));
     ASSERT_TRUE(public_part.ok()) << public_part.status();

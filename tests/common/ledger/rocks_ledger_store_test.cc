@@ -331,11 +331,26 @@ TEST_F(RocksLedgerStoreTest, APageIsNoLargerThanAMessage) {
   request.set_with_statements(true);
   v1::GetEntriesResponse page;
   ASSERT_TRUE(ReadEntryPage(*store_, 10, request, &page).ok());
-  EXPECT_EQ(page.entries_size(), 3);
+  EXPECT_EQ(page.entries_size(), 2);
   request.set_with_statements(false);
   page.Clear();
   ASSERT_TRUE(ReadEntryPage(*store_, 10, request, &page).ok());
   EXPECT_EQ(page.entries_size(), 10);
+}
+
+TEST_F(RocksLedgerStoreTest, ALargeEntryHasAPageOfItsOwn) {
+  constexpr size_t kSizes[] = {2, 3, 1, 1};
+  LedgerCommit commit = Commitment(0, 4);
+  for (size_t i = 0; i < 4; ++i) commit.entries[i].statement.assign(kSizes[i] << 20, 's');
+  ASSERT_TRUE(store_->Commit(std::move(commit)).ok());
+  v1::GetEntriesRequest request;
+  request.set_with_statements(true);
+  for (const auto& [start, entries] : {std::pair{0, 1}, {1, 1}, {2, 2}}) {
+    request.set_start(start);
+    v1::GetEntriesResponse page;
+    ASSERT_TRUE(ReadEntryPage(*store_, 4, request, &page).ok());
+    EXPECT_EQ(page.entries_size(), entries) << start;
+  }
 }
 
 TEST_F(RocksLedgerStoreTest, DetectsWhatIsNotInItsForm) {

@@ -11,6 +11,7 @@
 #include "absl/time/clock.h"
 #include "common/base/status.h"
 #include "common/rpc/stream_client.h"
+#include "common/rpc/stream_server.h"
 #include "common/rpc/work_pool.h"
 #include "tests/common/rpc/rpc_fixture.h"
 
@@ -95,7 +96,6 @@ TEST_F(StreamTest, EachRequestGetsItsOwnAnswer) {
     senders.emplace_back([&, t] {
       for (int i = 0; i < kEach; ++i) {
         const std::string name = absl::StrCat(t, "/", i);
-        client->WaitForRoom();
         client->Send(RequestOf(name), results.Named(name));
       }
     });
@@ -128,6 +128,36 @@ TEST_F(StreamTest, AnErrorIsAnAnswerAndTheStreamGoesOn) {
   EXPECT_TRUE(results.Of("good").ok());
   EXPECT_EQ(results.Of("bad").status(), error);
   EXPECT_TRUE(results.Of("good again").ok());
+}
+
+TEST_F(StreamTest, AnAnswerThatIsTooLargeIsAnErrorAndTheStreamGoesOn) {
+  const auto answer_of = [](size_t bytes) {
+    Response response;
+    response.set_tag(~uint64_t{0});
+    std::string* statement = response.mutable_decision()->mutable_statement();
+    statement->resize(bytes);
+    statement->resize(2 * bytes - response.ByteSizeLong());
+    return response;
+  };
+  ASSERT_EQ(answer_of(kMaxAnswerBytes).ByteSizeLong(), kMaxAnswerBytes);
+  service_.on_request = [&](const Request& request, const Answer<Response>& answer) {
+    const std::string& asked = request.query().statement();
+    if (asked == "small") return answer(Echo(request));
+    answer(answer_of(asked == "largest" ? kMaxAnswerBytes : kMaxMessageBytes));
+  };
+  Start();
+  Results results;
+  const auto client = MakeClient();
+  for (const char* name : {"small", "too large", "largest"}) {
+    client->Send(RequestOf(name), results.Named(name));
+  }
+  ASSERT_TRUE(results.Await(3));
+  EXPECT_TRUE(results.Of("small").ok()) << results.Of("small").status();
+  EXPECT_TRUE(results.Of("largest").ok()) << results.Of("largest").status();
+  const absl::Status too_large = results.Of("too large").status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(too_large)) << too_large;
+  EXPECT_EQ(GetFieldRule(too_large).field, "response");
+  EXPECT_EQ(GetFieldRule(too_large).rule, "too-large");
 }
 
 TEST_F(StreamTest, AfterHalfCloseAllIsAnswered) {
@@ -352,32 +382,6 @@ TEST_F(StreamTest, TheClientSendsNoMoreThanIsAnswered) {
   }
   ASSERT_TRUE(results.Await(kRequests));
   EXPECT_EQ(held.most(), 8u);
-}
-
-TEST_F(StreamTest, WaitForRoomWaitsForAnswers) {
-  HeldRequests held;
-  service_.on_request = held.handler();
-  Start();
-  Results results;
-  StreamClientOptions options;
-  options.max_in_flight = 2;
-  const auto client = MakeClient(options);
-  client->WaitForRoom();
-  client->Send(RequestOf("a"), results.Named("a"));
-  client->Send(RequestOf("b"), results.Named("b"));
-  ASSERT_TRUE(held.AwaitHeld(2));
-  absl::Notification room;
-  std::thread waiter([&] {
-    client->WaitForRoom();
-    EXPECT_GE(results.size(), 1u);
-    room.Notify();
-  });
-  EXPECT_FALSE(room.HasBeenNotified());
-  held.Release(1);
-  EXPECT_TRUE(room.WaitForNotificationWithTimeout(absl::Seconds(10)));
-  waiter.join();
-  held.Release(1);
-  ASSERT_TRUE(results.Await(2));
 }
 
 TEST_F(StreamTest, ABrokenStreamFailsItsRequestsAndTheNextSendReconnects) {

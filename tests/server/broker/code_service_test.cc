@@ -6,8 +6,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "common/base/status.h"
+#include "common/directory/directory.h"
 #include "common/rpc/server.h"
+#include "common/rpc/work_pool.h"
 #include "nakadachi/v1/intermediate.grpc.pb.h"
+#include "server/broker/service/services.h"
+#include "tests/common/directory/changes.h"
 #include "tests/server/broker/broker_fixture.h"
 
 namespace nakadachi::broker {
@@ -140,6 +144,39 @@ TEST_F(CodeServiceTest, ACallThatCannotBeCarriedOutIsAnError) {
   EXPECT_EQ(Derive(Request(kOtherCity, 1)).status().code(), absl::StatusCode::kUnavailable);
   exchange_.answers_too_little = true;
   EXPECT_EQ(Derive(Request(kCity, 2)).status().code(), absl::StatusCode::kInternal);
+}
+
+// A directory of before routes were checked may hold one.
+TEST_F(CodeServiceTest, ARouteThatNamesNobodyIsUnavailable) {
+  Directory directory(changes::Key(10));
+  ASSERT_TRUE(directory.Apply(changes::Founded(1, 0, changes::Keys(10))).ok());
+  auto joined = changes::Joined(2, 0, kCity, "municipality", changes::Keys(20));
+  joined.mutable_directory()->mutable_member_joined()->mutable_route()->clear_tls_name();
+  ASSERT_TRUE(directory.Apply(joined).ok());
+  Figures figures;
+  rpc::WorkPool pool;
+  ServiceParts parts;
+  parts.directory = &directory;
+  parts.codes = codes_.get();
+  parts.figures = &figures;
+  parts.pool = &pool;
+  parts.client_tls = network_authority_.Issue(rpc::Role::kBroker, {});
+  const std::unique_ptr<grpc::Service> service = MakeCodeService(parts);
+  rpc::ServerOptions options;
+  options.address = "127.0.0.1:0";
+  options.tls = network_authority_.Issue(rpc::Role::kBroker, {}, kTlsName);
+  options.services = {service.get()};
+  const auto server = rpc::Server::Start(options);
+  ASSERT_TRUE(server.ok()) << server.status();
+  v1::CodeService::Stub stub(rpc::Connect(absl::StrCat("127.0.0.1:", (*server)->port()), kTlsName,
+                                          network_authority_.Issue(rpc::Role::kJuki, {})));
+  const absl::Status status =
+      CallWithDeadline<v1::DeriveCodesResponse>([&](auto* context, auto* out) {
+        return stub.DeriveCodes(context, Request(kCity, 1), out);
+      }).status();
+  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  EXPECT_EQ(GetFieldRule(status).field, "route");
+  EXPECT_EQ(GetFieldRule(status).rule, "required");
 }
 
 }  // namespace

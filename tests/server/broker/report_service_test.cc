@@ -2,10 +2,13 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/status.h"
 #include "common/ledger/commitment.h"
+#include "common/storage/key_provider.h"
+#include "server/broker/store/broker_store.h"
 #include "tests/server/broker/broker_fixture.h"
 
 namespace nakadachi::broker {
@@ -75,6 +78,27 @@ class ReportServiceTest : public BrokerFixture {
     EXPECT_EQ(response->accepted(), response->errors(0).empty() ? 1u : 0u);
     if (response->errors(0).empty()) return "";
     return GetFieldRule(rpc::FromBytes(response->errors(0))).rule;
+  }
+
+  // As a broken disk might.
+  void DamageRecordOf(const Exchange& exchange) {
+    constexpr int kPermits = 6;  // the store's families are its own
+    Stop();
+    {
+      const auto keys = storage::OpenFileKeyProvider(folder_ / "wrap.hex");
+      ASSERT_TRUE(keys.ok()) << keys.status();
+      storage::OpenOptions options;
+      options.path = folder_ / "data";
+      options.environment = storage::Environment::Create(32 << 20);
+      options.key_provider = keys->get();
+      options.random = &SystemRandom();
+      const auto store = BrokerStore::Open(options);
+      ASSERT_TRUE(store.ok()) << store.status();
+      storage::Batch batch((*store)->database());
+      batch.Put(kPermits, exchange.permit.permit_number(), "\xff");
+      ASSERT_TRUE((*store)->database().Commit(std::move(batch)).ok());
+    }
+    Start();
   }
 
   std::vector<v1::UnansweredPermit> Unanswered(uint32_t limit = 0) {
@@ -190,6 +214,22 @@ TEST_F(ReportServiceTest, BadHalvesAreRefusedOneByOne) {
   EXPECT_EQ(Status().rejected_calls(), rows.size());
   // A half is its author's to report.
   EXPECT_EQ(RuleOf(kCity, good), "author");
+}
+
+TEST_F(ReportServiceTest, ARecordThatCannotBeReadHoldsUpNoOtherHalf) {
+  const Exchange damaged = Begin(1);
+  const Exchange good = Begin(2);
+  DamageRecordOf(damaged);
+  for (int round = 0; round < 2; ++round) {
+    const auto response =
+        Report(kOtherCity, {Provide(good), Provide(damaged), Provide(Begin(3 + round))});
+    ASSERT_TRUE(response.ok()) << response.status();
+    ASSERT_EQ(response->errors_size(), 3);
+    EXPECT_TRUE(absl::IsDataLoss(rpc::FromBytes(response->errors(1))));
+    EXPECT_TRUE(response->errors(2).empty());
+    EXPECT_TRUE(response->errors(0).empty() == (round == 0)) << "another half contradicts";
+  }
+  EXPECT_EQ(Status().provisions_reported(), 3u);
 }
 
 TEST_F(ReportServiceTest, TooManyHalvesAreRefusedAsAWhole) {

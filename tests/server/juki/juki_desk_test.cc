@@ -256,6 +256,24 @@ TEST_F(JukiDeskTest, AcquisitionNumbersDie) {
   EXPECT_EQ(*store_->Acquisitions(), 2u);
 }
 
+TEST_F(JukiDeskTest, ASweepForgetsAllHoweverMany) {
+  constexpr int64_t kOver = 1'711'929'600'000;
+  std::vector<std::string> keys;
+  for (int call = 0; call < 3; ++call) {
+    JukiStore::Round round(*store_);
+    for (int i = 0; i < 1000; ++i) {
+      keys.push_back("key " + std::to_string(keys.size()));
+      stored::v1::Acquisition pending;
+      pending.set_expires_ms(kOver);
+      round.PutAcquisition(keys.back(), pending);
+    }
+    ASSERT_TRUE(round.Commit().ok());
+  }
+  ASSERT_TRUE(acquisitions_->Sweep().ok());
+  JukiStore::Round round(*store_);
+  for (const std::string& key : keys) EXPECT_FALSE(round.FindAcquisition(key)->has_value()) << key;
+}
+
 TEST_F(JukiDeskTest, NothingOfAPersonIsReadableInTheFiles) {
   const std::string code = ResidentCode::FromSerial(4'711'471'147).Reveal();
   const std::string number = Number(98'320'567'321);

@@ -279,6 +279,12 @@ TEST(JukiConfigTest, WhatIsMissingIsNamed) {
   EXPECT_EQ(missing(), "runtime.data");
   options.config.mutable_runtime()->set_data("none");
   EXPECT_EQ(missing(), "runtime.key_encryption_key");
+  options.config.mutable_runtime()->set_key_encryption_key("none");
+  EXPECT_EQ(missing(), "network.address");
+  options.config.mutable_network()->set_address("127.0.0.1:0");
+  EXPECT_EQ(missing(), "broker.address");
+  options.config.mutable_broker()->set_address("127.0.0.1:1");
+  EXPECT_EQ(missing(), "broker.tls_name");
 }
 
 }  // namespace
