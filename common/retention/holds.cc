@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 
@@ -21,6 +22,10 @@ absl::Status CheckId(absl::string_view hold_id, absl::string_view field) {
 }
 
 absl::Status CheckReason(absl::string_view reason) {
+  if (absl::StripAsciiWhitespace(reason).empty())
+    return InvalidField("reason", "required", "must not be empty: it is part of the record");
+  if (std::any_of(reason.begin(), reason.end(), [](char c) { return absl::ascii_iscntrl(c); }))
+    return InvalidField("reason", "characters", "holds control characters");
   const auto is_first_byte = [](char c) { return (static_cast<uint8_t>(c) & 0xC0) != 0x80; };
   const auto characters = std::count_if(reason.begin(), reason.end(), is_first_byte);
   if (static_cast<size_t>(characters) <= kMaxReasonCharacters) return absl::OkStatus();

@@ -22,7 +22,8 @@ constexpr size_t kMaxHeldRecords = 1000;
 constexpr size_t kMaxReasonCharacters = 200;
 
 // INVALID_ARGUMENT with field and rule: "length" of an id, a permit number or a reason,
-// "required" where nothing is named, "too-many" records.
+// "required" where nothing is named or no reason given, "characters" of a reason, "too-many"
+// records.
 absl::Status CheckHold(const v1::PlaceHoldRequest& request);
 absl::Status CheckRelease(const v1::ReleaseHoldRequest& request);
 

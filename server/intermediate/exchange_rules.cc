@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/csv.h"
 #include "common/base/ids.h"
@@ -42,6 +43,9 @@ absl::Status CheckSlug(absl::string_view text, absl::string_view field) {
 absl::Status CheckName(absl::string_view text, absl::string_view field) {
   if (text.size() > kMaxNameBytes) return InvalidField(field, "too-long", "is too long");
   if (!IsUtf8(text)) return InvalidField(field, "utf-8", "is not UTF-8");
+  // The broker would refuse them, and the query would have been recorded.
+  if (std::any_of(text.begin(), text.end(), [](char c) { return absl::ascii_iscntrl(c); }))
+    return InvalidField(field, "characters", "holds control characters");
   return absl::OkStatus();
 }
 

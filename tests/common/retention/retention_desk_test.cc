@@ -185,6 +185,7 @@ class RetentionDeskTest : public ::testing::Test {
   void Release(int id) {
     v1::ReleaseHoldRequest request;
     request.set_hold_id(std::string(kHoldIdBytes, static_cast<char>(id)));
+    request.set_reason("case 12 is over");
     const auto released = desk_->ReleaseHold(request);
     ASSERT_TRUE(released.ok()) << released.status();
   }
@@ -382,6 +383,10 @@ TEST_F(RetentionDeskTest, RefusesHoldsThatNameNothingRight) {
   std::string reason;
   for (int i = 0; i < 200; ++i) reason += "あ";
   long_reason.set_reason(reason + "い");
+  v1::PlaceHoldRequest no_reason = HoldRequest(1, {2});
+  no_reason.set_reason(" ");
+  v1::PlaceHoldRequest two_lines = HoldRequest(1, {2});
+  two_lines.set_reason("case\n12");
   v1::PlaceHoldRequest longest_reason = HoldRequest(9, {2});
   longest_reason.set_reason(reason);
   const struct {
@@ -392,6 +397,8 @@ TEST_F(RetentionDeskTest, RefusesHoldsThatNameNothingRight) {
       {short_id, "hold.hold_id", "length"},
       {short_number, "hold.permit_numbers[0]", "length"},
       {long_reason, "reason", "length"},
+      {no_reason, "reason", "required"},
+      {two_lines, "reason", "characters"},
       {HoldRequest(1, {}), "hold", "required"},
       {HoldRequest(1, std::vector<int>(1001, 1)), "hold", "too-many"},
       {HoldRequest(1, {}, {1, 2 * kOfAYear}), "hold.entries[1]", "index"},
@@ -404,6 +411,8 @@ TEST_F(RetentionDeskTest, RefusesHoldsThatNameNothingRight) {
   EXPECT_TRUE(desk_->PlaceHold(longest_reason).ok());
   v1::ReleaseHoldRequest unknown;
   unknown.set_hold_id(Number(5));
+  EXPECT_EQ(Rule(desk_->ReleaseHold(unknown).status()), "required");
+  unknown.set_reason("case 12 is over");
   EXPECT_EQ(Rule(desk_->ReleaseHold(unknown).status()), "unknown-hold");
   ToTheEndOf(kYear);
   ASSERT_TRUE(Erase(kYear).ok());

@@ -477,6 +477,8 @@ TEST_F(RequesterTest, RecordsNoQuestionThatBreaksARule) {
          for (int i = 0; i < 31; ++i) q.add_items(absl::StrCat("item-", i));
        }},
       {"department", "required", [](auto& q) { q.clear_department(); }},
+      {"department", "characters", [](auto& q) { q.set_department("a\nb"); }},
+      {"staff_pseudonym", "characters", [](auto& q) { q.set_staff_pseudonym("a\x1b"); }},
       {"department", "too-long", [](auto& q) { q.set_department(std::string(257, 'd')); }},
       {"staff_pseudonym", "too-long",
        [](auto& q) { q.set_staff_pseudonym(std::string(257, 's')); }},
