@@ -15,6 +15,9 @@
 #include <utility>
 
 #include "absl/base/const_init.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "common/base/check.h"
@@ -91,6 +94,17 @@ void SetLimits(const ServerOptions& options, grpc::ServerBuilder* builder) {
   builder->SetResourceQuota(quota);
 }
 
+// gRPC itself takes a port modulo 65536, and 443 where there is none.
+absl::Status CheckAddress(absl::string_view address) {
+  const size_t colon = address.rfind(':');
+  uint32_t port = 0;
+  if (colon != absl::string_view::npos && colon > 0 &&
+      absl::SimpleAtoi(address.substr(colon + 1), &port) && port <= 65535)
+    return absl::OkStatus();
+  return InvalidField("address", "address",
+                      absl::StrCat("'", address, "' is not host:port with a port up to 65535"));
+}
+
 // gRPC has one switch for the health service of every server built while it is on.
 std::unique_ptr<grpc::Server> Build(bool health, grpc::ServerBuilder* builder) {
   ABSL_CONST_INIT static absl::Mutex mutex(absl::kConstInit);
@@ -125,6 +139,7 @@ class GrpcServer final : public Server {
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options) {
   // Without a root gRPC would take any client's word.
   NAKADACHI_CHECK(!options.tls.trust_root.empty());
+  NAKADACHI_RETURN_IF_ERROR(CheckAddress(options.address));
   PrepareGrpc();
   grpc::ServerBuilder builder;
   int port = 0;
@@ -135,8 +150,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   std::unique_ptr<grpc::Server> server = Build(options.health_and_reflection, &builder);
   if (server == nullptr || port == 0) {
     return FieldError(absl::StatusCode::kFailedPrecondition, "address", "listen",
-                      "cannot listen: the address is taken or unusable, or the certificate and "
-                      "its key are");
+                      absl::StrCat("cannot listen on ", options.address,
+                                   ": the address is taken or unusable, or the certificate and "
+                                   "its key are"));
   }
   return std::make_unique<GrpcServer>(std::move(server), port);
 }

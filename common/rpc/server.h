@@ -29,7 +29,8 @@ struct ServerOptions {
 // Thread-safe.
 class Server {
  public:
-  // FAILED_PRECONDITION, rule "listen", where the address is taken or cannot be bound, or
+  // INVALID_ARGUMENT, rule "address", where the address is not host:port with a port of at most
+  // 65535; FAILED_PRECONDITION, rule "listen", where it is taken or cannot be bound, or
   // certificate and key do not fit together.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options);
   // As Shutdown with a grace of one second.

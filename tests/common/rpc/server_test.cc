@@ -65,6 +65,22 @@ TEST_F(ServerTest, UnusableOptionsAreAnError) {
   }
 }
 
+TEST_F(ServerTest, AnAddressIsHostAndPort) {
+  ServerOptions options;
+  options.tls = authority_.IssueServer();
+  options.services = {&service_};
+  for (const char* address : {"", "127.0.0.1", "127.0.0.1:", ":0", "127.0.0.1:65536",
+                              "127.0.0.1:99999", "127.0.0.1:-1", "127.0.0.1:http", "foo"}) {
+    options.address = address;
+    const absl::Status status = Server::Start(options).status();
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << address << " " << status;
+    EXPECT_EQ(GetFieldRule(status).rule, "address") << address;
+  }
+  options.address = "[::1]:0";
+  const absl::Status other_family = Server::Start(options).status();
+  EXPECT_NE(GetFieldRule(other_family).rule, "address") << other_family;
+}
+
 // A client that limits nothing by itself.
 std::shared_ptr<grpc::Channel> UnlimitedChannel(const Server& server, const TlsMaterial& tls) {
   grpc::ChannelArguments arguments;
