@@ -301,10 +301,11 @@ std::vector<v1::Recorded> OutboxThread::ProveNew(size_t limit) {
   std::vector<v1::Recorded> readable;
   for (; halves_.next < end && readable.size() < limit; ++halves_.next) {
     absl::StatusOr<v1::Recorded> proven = ledger.Prove(halves_.next);
-    if (proven.ok() && IsHalf(proven->statement())) readable.push_back(*std::move(proven));
-    if (proven.ok() || absl::IsNotFound(proven.status())) continue;
+    const absl::Status status = proven.status();
+    if (status.ok() && IsHalf(proven->statement())) readable.push_back(*std::move(proven));
+    if (status.ok() || absl::IsNotFound(status)) continue;
     storage::Batch batch(institution_->database());
-    SetAside(halves_.next, proven.status(), batch);
+    SetAside(halves_.next, status, batch);
     // Where the disk does not take it: what lies before it is sent, and it is met again.
     if (!institution_->database().CommitUnsynced(std::move(batch)).ok()) break;
   }
