@@ -166,7 +166,7 @@ absl::Status Bench::MeasurePermits(Rounds& rounds) {
   rounds["floor_calls_per_s"].push_back(bare.per_second);
   const double seconds = absl::ToDoubleSeconds(plan.warm_up + plan.measured);
   NAKADACHI_RETURN_IF_ERROR(
-      asker_->Prepare(static_cast<size_t>(bare.per_second * seconds * 2) + 1000));
+      asker_->Prepare(static_cast<size_t>(bare.per_second * seconds * 4) + 5000));
   NAKADACHI_ASSIGN_OR_RETURN(const auto before, network_->BrokerOperator().GetStatus());
   NAKADACHI_ASSIGN_OR_RETURN(const LoadResult permits, RunLoad(plan, asker_->Permits()));
   NAKADACHI_ASSIGN_OR_RETURN(const auto after, network_->BrokerOperator().GetStatus());
